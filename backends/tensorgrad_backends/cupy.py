@@ -1,0 +1,158 @@
+"""CuPy arrays: NVIDIA GPUs through CUDA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Array, Backend, BackendUnavailableError, importing, is_basic, native
+
+_INSTALL = "python -m pip install cupy-cuda12x (or cupy-cuda13x: as the CUDA version of the driver)"
+_DRIVER = (
+    "Install NVIDIA's driver (https://www.nvidia.com/drivers); when it works, the command `nvidia-smi` "
+    "lists the GPU. In a container, start it with the GPU passed in (docker: --gpus all)."
+)
+
+with importing("CuPy", install=_INSTALL, mend=_DRIVER):
+    import array_api_compat.cupy
+    import cupy
+    import cupyx
+    import cupyx.scipy.special
+
+_NO_DEVICE = 100  # cudaErrorNoDevice
+_OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also where there is none
+
+
+class CupyBackend(Backend):
+    """CuPy arrays. Random numbers are CuPy's own, drawn on the device.
+
+    As everywhere in CuPy, computations run on the current device: that of ``with cupy.cuda.Device(n)``.
+    """
+
+    name = "cupy"
+    xp = array_api_compat.cupy
+    array_types = (cupy.ndarray,)
+
+    def __init__(self) -> None:
+        try:
+            count = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            raise BackendUnavailableError(_why(error)) from error
+        if count == 0:
+            raise BackendUnavailableError(_no_device())
+
+    @property
+    def module(self) -> Any:
+        return cupy
+
+    # -- transfers -------------------------------------------------------------------------------
+
+    def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
+        with _device(device):
+            return cupy.array(native(array))
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        with array.device:
+            on_host: np.ndarray[Any, Any] = cupy.asnumpy(array)
+        return on_host
+
+    def to_device(self, array: Array, device: Any) -> Array:
+        with _device(device):
+            return cupy.asarray(array)
+
+    def devices(self) -> list[str]:
+        runtime = cupy.cuda.runtime
+        names = [runtime.getDeviceProperties(i)["name"] for i in range(runtime.getDeviceCount())]
+        return [f"cuda:{i} ({name.decode()})" for i, name in enumerate(names)]
+
+    # -- arrays ----------------------------------------------------------------------------------
+
+    def copy(self, array: Array) -> Array:
+        with array.device:
+            return cupy.array(array)
+
+    # -- what the standard leaves open -----------------------------------------------------------
+
+    def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
+        with base.device:
+            if base.dtype.kind == "c" and not is_basic(index):
+                cupyx.scatter_add(base.real, index, values.real)
+                cupyx.scatter_add(base.imag, index, values.imag)
+            elif is_basic(index) or base.dtype in _ATOMIC:
+                cupyx.scatter_add(base, index, values)
+            else:
+                return super().scatter_add(base, index, values)
+        return base
+
+    def seed(self, seed: int) -> None:
+        cupy.random.seed(seed)
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
+        with _device(device):
+            if dtype != cupy.float16:
+                return cupy.random.random_sample(shape, dtype=dtype)
+            draws = cupy.random.random_sample(shape, dtype=cupy.float32)
+            return (cupy.floor(draws * 2048) / 2048).astype(dtype)  # 11 bits: none becomes 1
+
+    def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
+        drawn = cupy.float32 if dtype == cupy.float16 else dtype
+        with _device(device):
+            return cupy.random.standard_normal(shape, dtype=drawn).astype(dtype, copy=False)
+
+    def synchronize(self) -> None:
+        cupy.cuda.Device().synchronize()
+
+    def memory_info(self) -> dict[str, int]:
+        pool = cupy.get_default_memory_pool()
+        free, total = cupy.cuda.runtime.memGetInfo()
+        return {
+            "used": pool.used_bytes(),
+            "held": pool.total_bytes(),
+            "free": free,
+            "total": total,
+        }
+
+    def special(self, name: str) -> Any:
+        return getattr(cupyx.scipy.special, name, None)
+
+
+_ATOMIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "i4", "u4", "u8")))
+"""The dtypes that ``cupyx.scatter_add`` adds with integer indices."""
+
+
+def _device(device: Any) -> Any:
+    """A device of CuPy, the current one for None, for what people write: ``1``, ``cuda:1``."""
+    if isinstance(device, str):
+        kind, _, number = device.partition(":")
+        if kind not in ("cuda", "gpu"):
+            raise ValueError(f"cupy: expected a device such as 0 or 'cuda:0'; got {device!r}")
+        device = int(number or 0)
+    return cupy.cuda.Device(device)
+
+
+def _why(error: Any) -> str:
+    """Why CUDA gives no device: what is missing, and how to mend it."""
+    if error.status == _NO_DEVICE:
+        return _no_device()
+    found = cupy.cuda.runtime.driverGetVersion()
+    if error.status == _OLD_DRIVER and found == 0:
+        return f"CuPy {cupy.__version__} is installed, but NVIDIA's driver is not. {_DRIVER}"
+    if error.status == _OLD_DRIVER:
+        needed = cupy.cuda.runtime.runtimeGetVersion()
+        return (
+            f"CuPy {cupy.__version__} needs a driver for CUDA {_version(needed)}; the one installed "
+            f"is for CUDA {_version(found)}. Update the driver, or install the CuPy for this one."
+        )
+    return f"CuPy {cupy.__version__} is installed, but CUDA does not work: {error}. {_DRIVER}"
+
+
+def _no_device() -> str:
+    return (
+        f"CuPy {cupy.__version__} and the driver are installed, but there is no CUDA device. "
+        "Does `nvidia-smi` list one? Does CUDA_VISIBLE_DEVICES hide it?"
+    )
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"

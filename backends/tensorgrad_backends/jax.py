@@ -1,0 +1,93 @@
+"""JAX arrays, and its tracers inside ``jax.jit`` and its other transforms. They are never changed in place.
+
+JAX computes in float32 unless ``jax_enable_x64`` is set; data of 64 bits is refused then, not narrowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Array, Backend, importing, native
+
+with importing("JAX", install="python -m pip install jax"):
+    import jax
+    import jax.numpy as jnp
+    import jax.scipy.special
+
+
+class JaxBackend(Backend):
+    """JAX arrays on any device that JAX has.
+
+    Random numbers are NumPy's: one drawn while ``jax.jit`` traces is a constant of what it compiles.
+    """
+
+    name = "jax"
+    writable = False
+    xp = jnp
+    array_types = (jax.Array,)
+
+    # -- transfers -------------------------------------------------------------------------------
+
+    def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
+        array = native(array)
+        made = jnp.array(array, device=_device(device))
+        if made.dtype != array.dtype:
+            _check_narrowing(array, made.dtype)
+        return made
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        return np.asarray(array)
+
+    def to_device(self, array: Array, device: Any) -> Array:
+        return jax.device_put(array, _device(device))
+
+    def device(self, array: Array) -> Any:
+        """The device, or the sharding of an array on several; None for a tracer: it is on none yet."""
+        return getattr(array, "device", None)
+
+    def devices(self) -> list[str]:
+        return [str(device) for device in jax.devices()]
+
+    # -- arrays ----------------------------------------------------------------------------------
+
+    def copy(self, array: Array) -> Array:
+        return jnp.array(array, copy=True)
+
+    # -- what the standard leaves open -----------------------------------------------------------
+
+    def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
+        return base.at[index].add(values)
+
+    def synchronize(self) -> None:
+        jax.block_until_ready(jax.live_arrays())
+
+    def memory_info(self) -> dict[str, int]:
+        known = jax.devices()[0].memory_stats() or {}
+        names = {"bytes_in_use": "used", "pool_bytes": "held", "bytes_limit": "total"}
+        return {ours: known[theirs] for theirs, ours in names.items() if theirs in known}
+
+    def special(self, name: str) -> Any:
+        return getattr(jax.scipy.special, name, None)
+
+
+def _device(device: Any) -> Any:
+    """A device of JAX for what people write: ``cpu``, ``gpu:1``."""
+    if not isinstance(device, str):
+        return device
+    kind, _, number = device.partition(":")
+    return jax.devices(kind)[int(number or 0)]
+
+
+def _check_narrowing(array: np.ndarray[Any, Any], dtype: Any) -> None:
+    """Let integers pass that fit into 32 bits; refuse anything else that JAX made smaller."""
+    if array.dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        if array.size == 0 or (array.min() >= bounds.min and array.max() <= bounds.max):
+            return
+    raise TypeError(
+        f"jax: expected data that JAX keeps as it is; got {array.dtype}, which it would make "
+        f"{dtype}. Call jax.config.update('jax_enable_x64', True) first, or convert the "
+        f"data yourself: array.astype({str(dtype)!r})"
+    )

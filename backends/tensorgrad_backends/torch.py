@@ -1,0 +1,156 @@
+"""PyTorch tensors, on every device that PyTorch has. Its own autograd stays off.
+
+Tensors that take part in PyTorch's autograd are refused: two graphs of one computation help nobody.
+"""
+
+from __future__ import annotations
+
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Array, Backend, importing, is_basic, native
+
+with importing("PyTorch", install="python -m pip install torch"):
+    import array_api_compat.torch
+    import torch
+
+
+class TorchBackend(Backend):
+    """PyTorch tensors.
+
+    Random numbers on the host are NumPy's, so that one seed serves every library there; on other
+    devices they are PyTorch's own, drawn on the device.
+    """
+
+    name = "torch"
+    xp = array_api_compat.torch
+    array_types = (torch.Tensor,)
+
+    @property
+    def module(self) -> Any:
+        return torch
+
+    # -- transfers -------------------------------------------------------------------------------
+
+    def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
+        contiguous = np.ascontiguousarray(native(array)).reshape(array.shape)
+        return torch.tensor(contiguous, device=device)
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """Share the memory of a tensor on the host. NumPy has no bfloat16: that becomes float32."""
+        array = array.detach().cpu().resolve_conj().resolve_neg()
+        on_host: np.ndarray[Any, Any] = (array.float() if array.dtype == torch.bfloat16 else array).numpy()
+        return on_host
+
+    def to_device(self, array: Array, device: Any) -> Array:
+        return array.to(device)
+
+    def devices(self) -> list[str]:
+        kind = torch.accelerator.current_accelerator()
+        count = torch.accelerator.device_count()
+        return ["cpu", *(f"{kind.type}:{i}{_named(kind.type, i)}" for i in range(count))]
+
+    # -- arrays ----------------------------------------------------------------------------------
+
+    def adopt(self, array: Array) -> Array:
+        if array.requires_grad:
+            raise TypeError(
+                "torch: expected a tensor that PyTorch's autograd does not follow; got one with "
+                "requires_grad=True. Pass x.detach(): the gradients are computed here, not there."
+            )
+        return array
+
+    def copy(self, array: Array) -> Array:
+        return array.detach().clone(memory_format=torch.contiguous_format)
+
+    # -- what the standard leaves open -----------------------------------------------------------
+
+    def getitem(self, array: Array, index: Any) -> Array:
+        items = index if isinstance(index, tuple) else (index,)
+        return _backwards(array, items) if _turned(items) else array[index]
+
+    def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
+        items = index if isinstance(index, tuple) else (index,)
+        if is_basic(index) and not _turned(items):
+            base[index] += values
+            return base
+        if all(isinstance(item, torch.Tensor) for item in items):
+            return base.index_put_(items, values, accumulate=True)
+        positions = torch.arange(base.numel(), device=base.device).reshape(base.shape)
+        positions = self.getitem(positions, index)
+        flat = base.reshape(-1)
+        flat.index_add_(0, positions.reshape(-1), values.expand(positions.shape).reshape(-1))
+        return flat.reshape(base.shape)
+
+    def seed(self, seed: int) -> None:
+        super().seed(seed)
+        torch.manual_seed(seed)
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
+        if _on_host(device):
+            return super().uniform(shape, dtype, device)
+        return torch.rand(shape, dtype=dtype, device=device)
+
+    def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
+        if _on_host(device):
+            return super().normal(shape, dtype, device)
+        return torch.randn(shape, dtype=dtype, device=device)
+
+    def synchronize(self) -> None:
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
+
+    def memory_info(self) -> dict[str, int]:
+        if not torch.cuda.is_available():
+            return {}
+        free, total = torch.cuda.mem_get_info()
+        used, held = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
+        return {"used": used, "held": held, "free": free, "total": total}
+
+    def special(self, name: str) -> Any:
+        return getattr(torch.special, name, None)
+
+
+def _on_host(device: Any) -> bool:
+    kind: str = torch.device(torch.get_default_device() if device is None else device).type
+    return kind == "cpu"
+
+
+def _named(kind: str, number: int) -> str:
+    return f" ({torch.cuda.get_device_name(number)})" if kind == "cuda" else ""
+
+
+def _turned(items: tuple[Any, ...]) -> bool:
+    """Whether an index has a slice with a negative step."""
+    return any(isinstance(i, slice) and i.step is not None and i.step < 0 for i in items)
+
+
+def _backwards(array: Array, items: tuple[Any, ...]) -> Array:
+    """``array[items]`` where slices have negative steps, which PyTorch lacks.
+
+    Those axes are cut out first with the steps turned round, and flipped; the rest is PyTorch's.
+    """
+    used = sum(_axes(item) for item in items)
+    axis = 0
+    cuts: list[slice] = [slice(None)] * array.ndim
+    flipped: list[int] = []
+    rest: list[Any] = []
+    for item in items:
+        if _turned((item,)):
+            taken = range(*item.indices(array.shape[axis]))[::-1]
+            cuts[axis] = slice(taken.start, taken.stop, taken.step) if taken else slice(0, 0)
+            flipped.append(axis)
+            item = slice(None)  # noqa: PLW2901  # what is left to do on this axis
+        rest.append(item)
+        axis += array.ndim - used if isinstance(item, EllipsisType) else _axes(item)
+    return torch.flip(array[tuple(cuts)], flipped)[tuple(rest)]
+
+
+def _axes(item: Any) -> int:
+    """How many axes of an array an item of an index is for."""
+    if item is None or isinstance(item, bool | EllipsisType):
+        return 0
+    dtype = str(getattr(item, "dtype", ""))
+    return item.ndim if "bool" in dtype else 1

@@ -1,0 +1,182 @@
+"""Every check of tensorgrad, each in an environment of its own: `nox -l` lists them.
+
+`nox` alone runs lint, types and tests-cpu. What follows `--` goes to the session's program, so
+`nox -s tests-cpu -- -k softmax` runs the tests of softmax.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests-cpu"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+# torch is pinned once, in the extra `dev`: results are compared with it.
+TORCH = next(r for r in PROJECT["optional-dependencies"]["dev"] if r.startswith("torch=="))
+
+# CuPy imports without a driver. With NVRTC beside it, it also compiles CUDA kernels without one.
+CUPY_NO_DEVICE = ("cupy-cuda12x", "nvidia-cuda-nvrtc-cu12")
+CUPY_DEVICE = ("cupy-cuda12x[ctk]",)
+
+COUNT_DEVICES = """
+try:
+    import cupy
+    print(cupy.cuda.runtime.getDeviceCount())
+except Exception:
+    print(0)
+"""
+
+IN_WHEEL = {
+    "tensorgrad/__init__.py",
+    "tensorgrad/py.typed",
+    "tensorgrad/data/digits.npz",
+    "tensorgrad/data/digits.LICENSE.md",
+    "tensorgrad_backends/__init__.py",
+    "tensorgrad_backends/numpy.py",
+}
+
+FROM_WHEEL = """
+import pathlib, sys
+import tensorgrad, tensorgrad_backends
+for module in (tensorgrad, tensorgrad_backends):
+    if pathlib.Path(sys.prefix) not in pathlib.Path(module.__file__).parents:
+        sys.exit(f"{module.__name__} comes from {module.__file__}, not from the wheel")
+print("tensorgrad", tensorgrad.__version__, "from", tensorgrad.__file__)
+"""
+
+
+def pytest(session: nox.Session, *args: str, backends: str = "numpy", **env: str) -> None:
+    """Run pytest on the named backends, comma separated."""
+    env = {"MPLBACKEND": "Agg", "TENSORGRAD_TEST_BACKENDS": backends, **env}
+    session.run("python", "-m", "pytest", *args, env=env)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Train a classifier of handwritten digits; on the GPU where there is one."""
+    session.install("-e", ".[demo]")
+    if shutil.which("nvidia-smi"):
+        session.install(*CUPY_DEVICE)
+    session.run("python", "-m", "tensorgrad.demo", *session.posargs, env={"MPLBACKEND": "Agg"})
+
+
+@nox.session(name="tests-cpu")
+def tests_cpu(session: nox.Session) -> None:
+    """Run the whole suite on NumPy and array-api-strict, and every documented example."""
+    session.install("-e", ".[test]")
+    pytest(session, *session.posargs, backends="numpy,array_api_strict")
+
+
+@nox.session(name="tests-cuda")
+def tests_cuda(session: nox.Session) -> None:
+    """Run the suite on CuPy; without a device only what needs none, with a count of the rest."""
+    session.install("-e", ".[test]", *CUPY_NO_DEVICE)
+    devices = session.run("python", "-c", COUNT_DEVICES, silent=True, log=False)
+    if int(devices) > 0:
+        session.install(*CUPY_DEVICE)
+        pytest(session, "tests", *session.posargs, backends="cupy")
+    else:
+        session.log("No CUDA device was found: only the tests that need none are run.")
+        pytest(session, "tests", "-m", "cuda or gpu", *session.posargs)
+
+
+@nox.session
+@nox.parametrize(
+    "backend",
+    [nox.param(name, id=name) for name in ("torch", "jax", "dpnp", "array_api_strict", "dask")],
+)
+def backends(session: nox.Session, backend: str) -> None:
+    """Run the suite on one array library, on the CPU."""
+    extra = backend.replace("_", "-")
+    pins = [TORCH] if backend == "torch" else []
+    session.install("-e", f".[test,{extra}]", *pins)
+    libraries = Path(session.virtualenv.location, "lib")
+    env = {
+        "jax": {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"},
+        # dpnp's device is the OpenCL driver for CPUs that is installed with it.
+        "dpnp": {
+            "LD_LIBRARY_PATH": str(libraries),
+            "OCL_ICD_FILENAMES": str(libraries / "libintelocl.so"),
+        },
+    }.get(backend, {})
+    pytest(session, "tests", "README.md", *session.posargs, backends=backend, **env)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and the direction of imports."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install("-e", ".[types]")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, torch beside tensorgrad; `-- --short` only shows that they work."""
+    session.install("-e", ".[bench]", TORCH)
+    short = ["--benchmark-min-rounds=2", "--benchmark-max-time=0.05"]
+    args = [a for arg in session.posargs for a in (short if arg == "--short" else [arg])]
+    pytest(session, "benchmarks", "--benchmark-only", *args)
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Build sdist and wheel, look inside, and test the wheel where the source tree is not."""
+    work = Path(session.create_tmp()).resolve()
+    shutil.rmtree(work)
+    session.install("build")
+    # The wheel is built from the unpacked sdist, so the sdist must be whole.
+    session.run("python", "-m", "build", "--outdir", str(work / "dist"))
+    (sdist,) = (work / "dist").glob("*.tar.gz")
+    (built,) = (work / "dist").glob("*.whl")
+
+    missing = IN_WHEEL - set(zipfile.ZipFile(built).namelist())
+    if missing:
+        session.error(f"{built.name} lacks {', '.join(sorted(missing))}")
+
+    session.run("python", "-m", "venv", str(work / "venv"))
+    scripts = "Scripts" if sys.platform == "win32" else "bin"
+    python = str(work / "venv" / scripts / "python")
+    with session.chdir(work):
+        # With its hard dependencies alone it works, and reports what it finds.
+        session.run(python, "-m", "pip", "install", "--quiet", str(built), external=True)
+        session.run(python, "-c", FROM_WHEEL, external=True)
+        session.run(python, "-m", "tensorgrad", external=True)
+
+    # The tests come from the sdist, whose copy of the packages is taken away first.
+    with tarfile.open(sdist) as archive:
+        archive.extractall(work, filter="data")
+    tree = work / sdist.name.removesuffix(".tar.gz")
+    shutil.rmtree(tree / "tensorgrad")
+    shutil.rmtree(tree / "backends")
+    session.run(python, "-m", "pip", "install", "--quiet", f"{built}[test]", external=True)
+    with session.chdir(tree):
+        env = {"MPLBACKEND": "Agg", "TENSORGRAD_TEST_BACKENDS": "numpy"}
+        args = ["tests", "README.md", *session.posargs]
+        session.run(python, "-c", FROM_WHEEL, external=True)
+        session.run(python, "-m", "pytest", *args, env=env, external=True)
+
+
+@nox.session(reuse_venv=False)
+def minimums(session: nox.Session) -> None:
+    """Run the suite on the oldest versions of the hard dependencies."""
+    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
+    session.install("-e", ".[test]", *oldest)
+    pytest(session, "tests", *session.posargs)

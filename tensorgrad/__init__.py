@@ -1,0 +1,20 @@
+"""Gradients for the arrays you already have: define-by-run autodiff over the Array API."""
+
+from tensorgrad import cuda as cuda
+from tensorgrad import functions as functions
+from tensorgrad import testing as testing
+from tensorgrad import utils as utils
+from tensorgrad.core import Config as Config
+from tensorgrad.core import Function as Function
+from tensorgrad.core import Input as Input
+from tensorgrad.core import Op as Op
+from tensorgrad.core import Output as Output
+from tensorgrad.core import Parameter as Parameter
+from tensorgrad.core import Variable as Variable
+from tensorgrad.core import as_array as as_array
+from tensorgrad.core import as_variable as as_variable
+from tensorgrad.core import no_grad as no_grad
+from tensorgrad.core import test_mode as test_mode
+from tensorgrad.core import using_config as using_config
+
+__version__ = "0.1.0"

@@ -1,0 +1,321 @@
+"""The backward engine: gradients flow from the outputs to the leaves, node by node.
+
+Nodes come off a heap by generation, so that each has all its gradients when its turn comes, and nothing
+recurses. Gradients travel in a table that belongs to the call. Without ``create_graph`` they are raw
+arrays; with it they are Variables, and the backward is recorded in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+from weakref import ref
+
+from tensorgrad.backend import Backend, backend_of
+from tensorgrad.core.config import using_config
+from tensorgrad.core.function import Function, Op
+from tensorgrad.core.node import Edge, Leaf, Spec
+from tensorgrad.core.variable import Variable, as_array, make_variable
+
+_namespace_factory: list[Callable[[Backend], Any]] = []
+
+
+def set_namespace_factory(factory: Callable[[Backend], Any]) -> None:
+    """Tell the core where tensorgrad's own Array API namespace of a backend comes from."""
+    _namespace_factory[:] = [factory]
+
+
+def namespace_of(backend: Backend) -> Any:
+    """The Array API namespace over a backend whose functions take and give Variables."""
+    return _namespace_factory[0](backend)
+
+
+class Copy(Op):
+    """``y = x`` in memory of its own; ``dy/dx = 1``."""
+
+    def forward(self, x: Any) -> Any:
+        return self.backend.copy(x)
+
+    def backward(self, gy: Any) -> Any:
+        return gy
+
+
+def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """Sum `x` over the axes along which `shape` was broadcast: the adjoint of broadcasting."""
+    lead = len(x.shape) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"expected a shape that broadcasts to {tuple(x.shape)}; got {tuple(shape)}")
+    axes = tuple(i for i, m in enumerate(x.shape) if i < lead or (shape[i - lead] == 1 != m))
+    if axes:
+        x = xp.sum(x, axis=axes, keepdims=True, dtype=x.dtype)
+    return xp.reshape(x, shape) if lead else x
+
+
+class Pass:
+    """One backward: its table of gradients, its heap, its mode."""
+
+    def __init__(
+        self, *, create_graph: bool, retain_graph: bool | None = None, retain_grad: bool = False
+    ) -> None:
+        self.create_graph = create_graph
+        self.retain_graph = create_graph if retain_graph is None else retain_graph
+        self.retain_grad = retain_grad
+        self.watched: dict[Edge, Any] = {}  # values whose gradient is asked for, not only passed on
+        self.useful: set[Any] | None = None  # with watched values: the nodes on the way to them
+        self.table: dict[Function, Any] = {}  # a gradient; a list of them where outputs are several
+        self.leaves: dict[Leaf, tuple[Any, bool]] = {}  # a gradient, and whether it owns its memory
+        self.heap: list[tuple[int, int, Function]] = []
+        self.pushed = 0
+
+    def add(self, node: Function | Leaf, index: int, g: Any, owned: bool) -> None:
+        """Let a gradient arrive at a value."""
+        if isinstance(node, Leaf):
+            total = self.leaves.get(node)
+            self.leaves[node] = (g, owned) if total is None else (total[0] + g, True)
+            return
+        table = self.table
+        before = table.get(node)
+        if before is None:
+            if node.several:
+                table[node] = gys = [None] * len(node.specs)
+                gys[index] = g
+            else:
+                table[node] = g
+            self.pushed += 1
+            heappush(self.heap, (-node.generation, self.pushed, node))
+        elif node.several:
+            before[index] = g if before[index] is None else before[index] + g
+        else:
+            table[node] = before + g
+
+    def start(self, output: Variable, seed: Any) -> None:
+        """Begin at this value with this gradient."""
+        if self.create_graph:
+            seed = seed if isinstance(seed, Variable) else make_variable(seed, None, 0)
+        elif isinstance(seed, Variable):
+            seed = seed.data
+        self.add(output._node or output._make_leaf(), output._index, seed, False)
+
+    def run(self) -> None:  # noqa: C901, PLR0912  # the hot path: a call per step would cost as much
+        """Work until no gradient is under way; what is left in ``leaves`` is the result."""
+        heap, table = self.heap, self.table
+        raw = not self.create_graph
+        special = self.retain_grad or bool(self.watched)
+        useful = self.useful
+        while heap:
+            node = heappop(heap)[2]
+            gys = table.pop(node)
+            if special or node.cut is not None:
+                gys = self._stop_over(node, gys)
+                if gys is None:
+                    continue
+            if node.saved is None:
+                raise RuntimeError(
+                    f"backward through {node!r} for the second time: what it had saved was freed by the "
+                    "first. Pass retain_graph=True to the first backward, or compute the output again."
+                )
+            dtype = node.specs[0][1]
+            is_complex = node.backend.known_complex.get(dtype)
+            if is_complex is None:
+                is_complex = node.backend.known_complex[dtype] = node.backend.is_complex(dtype)
+            if is_complex and node.on_arrays:
+                gxs = self._conjugated(node, gys)
+            elif not (raw and node.on_arrays):
+                gxs = self._backward_on_variables(node, gys if node.several else [gys])
+            elif node.several:
+                gxs = node.backward(*gys)
+            else:
+                gxs = node.backward(gys)
+            if gxs.__class__ is not tuple:
+                gxs = (gxs,)
+            edges = node.edges
+            if len(gxs) != len(edges):
+                raise ValueError(
+                    f"{type(node).__name__}.backward: expected {len(edges)} gradients, one for each "
+                    f"input; got {len(gxs)}"
+                )
+            if not self.retain_graph:
+                node.release()
+            for edge, gx in zip(edges, gxs):  # noqa: B905  # the lengths are equal: checked above
+                if edge is None or gx is None:
+                    continue
+                target, index = edge
+                if useful is not None and target not in useful:
+                    continue
+                shape, dtype = target.specs[index]
+                owned = node.fresh
+                if gx.shape != shape or (gx.dtype is not dtype and gx.dtype != dtype):
+                    fitted = self._fit(node, gx, shape, dtype)
+                    self.add(target, index, fitted, owned or fitted is not gx)
+                else:
+                    self.add(target, index, gx, owned)
+            gys = gx = fitted = None  # gradients do not outlive their node
+            del gxs
+
+    def _conjugated(self, node: Function, gys: Any) -> tuple[Any, ...]:
+        """The backward of an op with complex results.
+
+        The gradient of a real loss is ``dL/dRe x + i dL/dIm x``, so for a holomorphic op with slope f' it
+        is ``gy * conj(f')``, which is ``conj(conj(gy) * f')``: the ops' formulas stay those of real numbers.
+        """
+        gys = [self._conj(node, g) for g in (gys if node.several else [gys])]
+        gxs: Any
+        if self.create_graph:
+            gxs = self._backward_on_variables(node, gys)
+        else:
+            gxs = node.backward(*gys)
+            gxs = gxs if isinstance(gxs, tuple) else (gxs,)
+        return tuple(self._conj(node, g) for g in gxs)
+
+    @staticmethod
+    def _conj(node: Function, g: Any) -> Any:
+        if g is None or not node.backend.is_complex(g.dtype):
+            return g
+        return (namespace_of(node.backend) if isinstance(g, Variable) else node.xp).conj(g)
+
+    def _backward_on_variables(self, node: Function, gys: list[Any]) -> tuple[Any, ...]:
+        """Run a backward with Variables: because it is recorded, or because a user wrote it so."""
+        alive: list[Variable] = []
+        view = node.view(namespace_of(node.backend), alive)
+        if not isinstance(node, Op):
+            given = next(g for g in gys if g is not None)
+            gys = [_zeros(spec, given) if g is None else g for g, spec in zip(gys, node.specs, strict=True)]
+        if not self.create_graph:
+            gys = [make_variable(as_array(g), None, 0) for g in gys]
+        gxs = view.backward(*gys)
+        gxs = gxs if isinstance(gxs, tuple) else (gxs,)
+        return tuple(None if g is None else self._at_level(node, g) for g in gxs)
+
+    def _at_level(self, node: Function, g: Any) -> Any:
+        """What a backward returned, as this pass carries gradients."""
+        if isinstance(g, Variable):
+            return g if self.create_graph else g.data
+        try:
+            owner = backend_of(g)
+        except TypeError as error:
+            raise TypeError(f"{type(node).__name__}.backward: {error}") from None
+        array = node.backend.as_array(g) if owner is None else g
+        return make_variable(array, None, 0) if self.create_graph else array
+
+    def _fit(self, node: Function, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Undo broadcasting and promotion: the gradient of an input has its shape and its dtype."""
+        owner = backend_of(g.data if isinstance(g, Variable) else g) or node.backend
+        xp = namespace_of(owner) if isinstance(g, Variable) else owner.xp
+        if g.shape != shape:
+            try:
+                g = sum_to(xp, g, shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"{type(node).__name__}.backward: the gradient of an input of shape {tuple(shape)} "
+                    f"has shape {tuple(g.shape)}: {error}"
+                ) from None
+        if g.dtype != dtype and owner.is_floating(dtype):
+            if owner.is_complex(g.dtype) and not owner.is_complex(dtype):
+                g = xp.real(g)
+            g = xp.astype(g, dtype)
+        return g
+
+    def _stop_over(self, node: Function, gys: Any) -> Any:
+        """Leave gradients where they are asked for; turn aside those of outputs that were unchained.
+
+        Returns those that go on, None if none do.
+        """
+        gys = list(gys) if node.several else [gys]
+        for i, g in enumerate(gys):
+            if (node, i) in self.watched and g is not None:
+                self.watched[node, i] = g if self.create_graph else self.own(g)
+        if self.retain_grad:
+            for i, reference in enumerate(node.outputs):
+                v = reference()
+                if v is not None and v._node is node and gys[i] is not None:
+                    g = gys[i]
+                    v.grad = g if self.create_graph else make_variable(self.own(g), None, 0)
+                    living = (r for r in node.retained if r() is not None)
+                    node.retained = (*living, ref(v.grad))  # weak: the gradient may refer to the node
+        for i, leaf in (node.cut or {}).items():
+            if gys[i] is not None:
+                self.add(leaf, 0, gys[i], False)
+                gys[i] = None
+        if all(g is None for g in gys) or (self.useful is not None and not self._goes_on(node)):
+            return None
+        return gys if node.several else gys[0]
+
+    def _goes_on(self, node: Function) -> bool:
+        """Whether a watched value lies above this node."""
+        return any(edge is not None and edge[0] in self.useful for edge in node.edges)  # type: ignore[operator]
+
+    def watch(self, values: list[Edge], start: list[Edge]) -> None:
+        """Ask for the gradients of these values, and go nowhere but towards them from `start`."""
+        self.watched = dict.fromkeys(values)
+        oldest = min(node.generation for node, _ in values)
+        found: dict[Any, None] = {}
+        stack = [node for node, _ in start]
+        while stack:
+            node = stack.pop()
+            if node not in found and node.generation >= oldest:
+                found[node] = None
+                if isinstance(node, Function):
+                    stack += [edge[0] for edge in node.edges if edge is not None]
+        targets = {node for node, _ in values}
+        self.useful = useful = set()
+        for node in sorted(found, key=lambda n: n.generation):
+            edges = node.edges if isinstance(node, Function) else ()
+            if node in targets or any(e is not None and e[0] in useful for e in edges):
+                useful.add(node)
+
+    def own(self, g: Any) -> Any:
+        """The gradient in memory that nothing else refers to."""
+        if self.create_graph:
+            return Copy()(g)
+        owner: Any = backend_of(g)
+        return g.copy() if owner is None else owner.copy(g)
+
+    def deliver(self) -> None:
+        """Add what has arrived at the leaves to the ``grad`` of those that still live."""
+        for leaf, (g, owned) in self.leaves.items():
+            v = leaf.variable()
+            if v is None or v._node is not leaf or not v.requires_grad:  # gone, moved or frozen
+                continue
+            if v.grad is not None:
+                total = v.grad + g
+            else:
+                total = g if owned else self.own(g)
+            v.grad = total if isinstance(total, Variable) else make_variable(as_array(total), None, 0)
+
+
+def _zeros(spec: Spec, like: Any) -> Any:
+    """The gradient of an output that nobody used, beside a gradient of another one."""
+    array = as_array(like)
+    owner: Any = backend_of(array)
+    zeros = owner.xp.zeros(spec[0], dtype=spec[1], device=owner.device(array))
+    return make_variable(zeros, None, 0) if isinstance(like, Variable) else zeros
+
+
+def gradients(
+    outputs: list[Variable],
+    inputs: list[Variable],
+    seeds: list[Any],
+    *,
+    create_graph: bool,
+    retain_graph: bool | None = None,
+) -> list[Any]:
+    """The gradients of `inputs`, and nothing else: no ``grad`` is read or written.
+
+    Raw arrays, or Variables with `create_graph`; None for an input that no output depends on. `outputs`
+    that require no gradient are left out.
+    """
+    starts = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
+    edges: list[Edge] = [(x._node or x._make_leaf(), x._index) for x in inputs]
+    if not starts or not edges:
+        return [None] * len(inputs)
+    with using_config("enable_backprop", create_graph):
+        one = Pass(create_graph=create_graph, retain_graph=retain_graph)
+        one.watch(edges, [(o._node or o._make_leaf(), o._index) for o, _ in starts])
+        for output, seed in starts:
+            if output._node in (one.useful or ()):
+                one.start(output, seed)
+        one.run()
+        for leaf, (g, owned) in one.leaves.items():
+            one.watched[leaf, 0] = g if owned or create_graph else one.own(g)
+    return [one.watched.get(edge) for edge in edges]

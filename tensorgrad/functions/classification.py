@@ -1,0 +1,218 @@
+"""Classification by integer labels: softmax cross entropy, and the accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Array, Backend
+from tensorgrad.core import ArrayLike, Function, Input, Op, Output, Variable, as_array
+from tensorgrad.core.sample import Ints, Real, Sample, samples
+from tensorgrad.functions.elementwise import log, unchanged
+from tensorgrad.functions.reduction import sum as _sum
+from tensorgrad.functions.selection import clip
+from tensorgrad.functions.softmax import softmax
+
+
+class SoftmaxCrossEntropy(Op):
+    """``y = mean of log(sum exp(x_i)) - x_i[t_i]`` over rows i; ``gx = (softmax(x) - onehot(t)) / n``.
+
+    The hidden output is the ``log(sum exp(x_i))``, from which backward gets the softmax in one step.
+    """
+
+    no_grad_inputs = (1,)
+    hidden = 1
+    saves = (Input(0), Output(1))
+    fresh = True
+
+    def forward(self, x: Array, t: Array) -> tuple[Array, Array]:
+        xp = self.xp
+        rows, t = _label_index("softmax_cross_entropy", self.backend, x, t)
+        self.keep(rows, t)
+        top = xp.max(x, axis=1, keepdims=True)
+        logs = xp.log(xp.sum(xp.exp(x - top), axis=1, keepdims=True))
+        below = top - xp.reshape(x[rows, t], top.shape)  # exact where both are large
+        return xp.sum(logs + below) / x.shape[0], logs + top
+
+    def backward(self, gy: ArrayLike, glogs: ArrayLike) -> tuple[ArrayLike, None]:
+        x, logs = self.saved
+        rows, t = self.kept
+        gx = self.xp.exp(x - logs)
+        if gy is None:
+            gx *= glogs
+            return gx, None
+        g = gy / x.shape[0]
+        gx *= g if glogs is None else g + glogs
+        return self.nested(SubtractAt(overwrite=not self.recording), gx, g, rows, t), None
+
+
+class SubtractAt(Op):
+    """``y = x``, less ``c`` at the places ``(rows, t)``; ``dy/dx = 1``, ``dy/dc = -1`` there."""
+
+    no_grad_inputs = (2, 3)
+
+    def __init__(self, *, overwrite: bool) -> None:
+        self.overwrite = overwrite
+
+    def forward(self, x: Array, c: Array, rows: Array, t: Array) -> Array:
+        self.keep(rows, t)
+        y = x if self.overwrite else self.backend.copy(x)
+        return self.backend.scatter_add(y, (rows, t), -c)
+
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike, None, None]:
+        return gy, (-gy[self.kept] if self.edges[1] else None), None, None
+
+
+class Accuracy(Function):
+    """The part of the rows of y whose largest element is at the label, without a gradient."""
+
+    no_grad_inputs = (0, 1)
+
+    def forward(self, y: Array, t: Array) -> Array:
+        xp = self.xp
+        _check_labels("accuracy", xp, y, t)
+        guessed = xp.argmax(y, axis=1)
+        right = guessed == xp.astype(xp.reshape(t, guessed.shape), guessed.dtype)
+        return xp.mean(xp.astype(right, y.dtype))
+
+
+def _check_labels(name: str, xp: Any, x: Array, t: Array) -> None:
+    n = x.shape[0] if x.ndim == 2 else 0
+    if n == 0 or tuple(t.shape) not in ((n,), (n, 1)):
+        raise ValueError(
+            f"{name}: expected scores of shape (N, C), N > 0, and labels of shape (N,); "
+            f"got {tuple(x.shape)} and {tuple(t.shape)}. One-hot rows become labels by argmax(axis=1)."
+        )
+    if not xp.isdtype(t.dtype, "integral"):
+        raise TypeError(
+            f"{name}: expected labels of an integer dtype; got {t.dtype}. "
+            "Convert them with astype, or use mean_squared_error if they are no classes."
+        )
+
+
+def _label_index(name: str, backend: Backend, x: Array, t: Array) -> tuple[Array, Array]:
+    """Index arrays that pick the element of each row of `x` at its label."""
+    xp = backend.xp
+    _check_labels(name, xp, x, t)
+    rows = xp.arange(x.shape[0], device=backend.device(x))
+    t = xp.reshape(t, rows.shape)
+    if t.dtype != rows.dtype:
+        t = xp.astype(t, rows.dtype)
+    if isinstance(t, np.ndarray):  # elsewhere, looking would mean waiting for a device
+        highest = t.view(f"u{t.itemsize}").max()  # what is below 0 is highest of all
+        if highest >= x.shape[1]:
+            raise ValueError(
+                f"{name}: expected labels from 0 to {x.shape[1] - 1}, one for each column of the "
+                f"scores; got labels from {t.min()} to {t.max()}"
+            )
+    return rows, t
+
+
+_CLASSES = (
+    Sample(Real((4, 3)), Ints((4,), 3)),
+    Sample(Real((4, 3), -20.0, 20.0), Ints((4,), 3)),
+    Sample(Real((1, 5)), Ints((1,), 5)),
+)
+
+
+@samples(*_CLASSES, Sample(Real((4, 3)), Ints((4, 1), 3)))
+def softmax_cross_entropy(x: Any, t: Any) -> Variable:
+    """Cross entropy of the softmax of scores and integer labels: the mean over the rows.
+
+    Parameters
+    ----------
+    x : Variable or array, shape (N, C), real floating
+        Scores (logits), a row for each example and a column for each class.
+    t : Variable or array, shape (N,) or (N, 1), integer
+        Labels from 0 to C - 1. They get no gradient. Of a label out of range NumPy's arrays give a
+        ValueError; elsewhere, where looking would mean waiting for a device, it is for the array
+        library to say what comes of it.
+
+    Returns
+    -------
+    Variable, 0-d
+        Nats. Without overflow, however large the scores are.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a label is out of range.
+    TypeError
+        If the labels are not integers.
+
+    Examples
+    --------
+    >>> x = Variable(np.array([[0.0, 0.0], [0.0, 1000.0]]))
+    >>> F.softmax_cross_entropy(x, np.array([0, 1])).item()
+    0.34657359027997264
+    """
+    return SoftmaxCrossEntropy()(x, t)  # type: ignore[no-any-return]
+
+
+@samples(*(s for s in _CLASSES if s.args[0].high < 20))
+def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
+    """`softmax_cross_entropy`, composed of simpler functions as in the book; overflows for large scores.
+
+    Parameters
+    ----------
+    x : Variable or array, shape (N, C), real floating
+        Scores (logits).
+    t : Variable or array, shape (N,) or (N, 1), integer
+        Labels from 0 to C - 1. They get no gradient.
+
+    Returns
+    -------
+    Variable, 0-d
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If the labels are not integers.
+
+    Examples
+    --------
+    >>> x = Variable(np.zeros((1, 2)))
+    >>> F.softmax_cross_entropy_simple(x, np.array([0])).item()
+    0.6931471805599453
+    """
+    x, t = unchanged(x), as_array(t)
+    rows, t = _label_index("softmax_cross_entropy_simple", x.backend, x.data, t)
+    log_p = log(clip(softmax(x), 1e-15, 1.0))
+    return -1 * _sum(log_p[rows, t]) / len(x)
+
+
+@samples(
+    Sample(Real((6, 3)), Ints((6,), 3), differentiable=False),
+    Sample(Real((5, 2)), Ints((5, 1), 2), differentiable=False),
+)
+def accuracy(y: Any, t: Any) -> Variable:
+    """The part of the rows whose largest element is at the label.
+
+    Parameters
+    ----------
+    y : Variable or array, shape (N, C), real floating
+        Scores or probabilities.
+    t : Variable or array, shape (N,) or (N, 1), integer
+        Labels from 0 to C - 1.
+
+    Returns
+    -------
+    Variable, 0-d, dtype of `y`
+        In [0, 1]; a constant.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If the labels are not integers.
+
+    Examples
+    --------
+    >>> F.accuracy(np.array([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1]))
+    variable(0.5)
+    """
+    return Accuracy()(y, t)  # type: ignore[no-any-return]

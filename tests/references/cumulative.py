@@ -1,0 +1,18 @@
+"""Running sums, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        return np.array(list(accumulate(x.reshape(-1).tolist())))
+    return np.apply_along_axis(lambda line: list(accumulate(line.tolist())), axis, x)
+
+
+REFERENCES: dict[str, Callable[..., Any]] = {"cumsum": cumsum}

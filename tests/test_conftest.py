@@ -1,0 +1,142 @@
+"""The suite's own guards: each is shown a test with the fault that it is there for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = """
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Variable
+
+
+def test_passes(backend, xp, var):
+    assert xp is backend.xp
+    assert isinstance(var([1.0]).data, backend.array_types)
+
+
+def test_leaks_configuration():
+    tg.Config.train = False
+
+
+def test_after_the_leak():
+    assert tg.Config.train
+
+
+def test_leaves_a_cycle():
+    x = Variable(np.array(1.0))
+    x.grad = x
+
+
+def test_leaves_a_cycle_through_a_node():
+    y = Variable(np.array(1.0)) * 2.0
+    y.creator.mine = [y.creator]
+
+
+def test_a_cycle_of_frames_is_no_fault():
+    y = Variable(np.array(1.0)) * 2.0
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ = 1 / 0
+    assert caught and y
+
+
+def test_a_local_class_is_no_fault():
+    class Double(tg.Function):
+        def forward(self, x):
+            return 2 * x
+
+    Double()(Variable(np.array(1.0)))
+
+
+def test_fails_by_itself():
+    y = Variable(np.array(1.0)) * 2.0
+    assert y is None
+
+
+@pytest.mark.parametrize("round", [0, 1])
+def test_seeds(round):
+    assert np.random.random() == 0.5488135039273248
+
+
+@pytest.mark.gpu
+def test_device():
+    assert False
+
+
+@pytest.mark.gpu
+def test_device_too():
+    assert False
+"""
+SETTINGS = """
+[pytest]
+addopts = --strict-markers
+markers =
+    gpu: needs a CUDA device
+"""
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What pytest says about the cases, where there is no CUDA device."""
+    folder = tmp_path_factory.mktemp("suite")
+    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    (folder / "test_cases.py").write_text(CASES)
+    (folder / "pytest.ini").write_text(SETTINGS)
+    backends = "numpy,no_such_backend"
+    env = {**os.environ, "TENSORGRAD_TEST_BACKENDS": backends, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
+        cwd=folder,
+    )
+    assert done.returncode == 1, done.stdout
+    return done.stdout
+
+
+def said(outcome: str, what: str) -> set[str]:
+    return set(re.findall(rf"^{what} test_cases.py::(\S+)", outcome, re.MULTILINE))
+
+
+def test_what_passes(outcome):
+    passed = said(outcome, "PASSED") - said(outcome, "ERROR")
+    assert passed == {
+        "test_passes[numpy]",
+        "test_after_the_leak",
+        "test_a_cycle_of_frames_is_no_fault",
+        "test_a_local_class_is_no_fault",
+        "test_seeds[0]",
+        "test_seeds[1]",
+    }
+    assert said(outcome, "FAILED") == {"test_fails_by_itself"}
+
+
+def test_what_leaks(outcome):
+    assert "the test leaked its configuration: State(enable_backprop=True, train=False)" in outcome
+    assert {
+        "test_leaks_configuration",
+        "test_leaves_a_cycle",
+        "test_leaves_a_cycle_through_a_node",
+    } <= said(outcome, "ERROR")
+    assert "the test left a reference cycle: Variable -> Variable" in outcome
+    assert "the test left a reference cycle: Mul -> " in outcome
+
+
+def test_a_backend_that_does_not_load_is_a_failure(outcome):
+    assert "test_passes[no_such_backend]" in said(outcome, "ERROR")
+    assert "no backend is named 'no_such_backend'" in outcome
+
+
+def test_device_tests_are_counted(outcome):
+    assert re.search(r"^2 device tests not run: \S", outcome, re.MULTILINE)

@@ -1,0 +1,608 @@
+"""`tensorgrad.cuda` and the CuPy backend: what can be shown without a GPU, and what needs one.
+
+Without one, the backend's own code runs on a double of CuPy made of NumPy, and every name of CuPy that it
+uses is looked up in the CuPy that is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
+
+import array_api_compat
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import backend as contract
+from tensorgrad import cuda
+from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
+
+ROOT = Path(__file__).parent.parent
+SOURCE = Path(importlib.util.find_spec("tensorgrad_backends").origin).with_name("cupy.py")
+
+without_gpu = pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")
+
+
+# -- without a GPU -------------------------------------------------------------------------------
+
+
+@without_gpu
+def test_why_there_is_no_gpu():
+    assert cuda.gpu_enable is False
+    assert cuda.is_available() is False
+    why = cuda.why_unavailable()
+    assert why.startswith("backend 'cupy': CuPy ")
+    assert "not installed" in why or "driver" in why  # what is missing
+    assert "pip install" in why or "nvidia-smi" in why  # how to mend it
+
+
+@without_gpu
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: cuda.as_cupy(np.zeros(2)),
+        lambda: cuda.to_gpu([np.zeros(2)]),
+        lambda: cuda.Device(0),
+        cuda.synchronize,
+        cuda.memory_info,
+        lambda: cuda.cupy.zeros(3),
+        lambda: tg.Variable(np.zeros(2)).to_gpu(),
+        lambda: get_backend("cupy"),
+    ],
+    ids=["as_cupy", "to_gpu", "Device", "synchronize", "memory_info", "cupy", "Variable", "get_backend"],
+)
+def test_each_says_what_is_missing(use):
+    with pytest.raises(BackendUnavailableError, match=re.escape(cuda.why_unavailable())):
+        use()
+
+
+@without_gpu
+def test_what_stands_for_cupy():
+    assert not cuda.cupy
+    assert "why_unavailable" in repr(cuda.cupy)
+    assert not hasattr(cuda.cupy, "__wrapped__")
+    with pytest.raises(BackendUnavailableError, match=r"^cupy\.asarray: backend 'cupy': CuPy"):
+        cuda.cupy.asarray([1.0])
+
+
+def test_the_book_s_imports():
+    from tensorgrad.cuda import as_cupy, as_numpy, cupy, get_array_module, gpu_enable
+
+    assert bool(cupy) is gpu_enable
+    assert callable(as_cupy)
+    assert get_array_module(as_numpy(1.0)) is np
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match=r"^module 'tensorgrad.cuda' has no attribute 'gpus'$"):
+        _ = cuda.gpus
+
+
+# -- on every backend ----------------------------------------------------------------------------
+
+
+def test_get_array_module(backend):
+    array = backend.from_numpy(np.zeros(2))
+    assert cuda.get_array_module(array) is backend.module
+    assert cuda.get_array_module(tg.Variable(array)) is backend.module
+    for other in (1.0, [1.0], None, np.float32(1), tg.Variable(None)):
+        assert cuda.get_array_module(other) is np
+
+
+def test_as_numpy(backend):
+    array = backend.from_numpy(np.array([1.0, 2.0], dtype=np.float32))
+    for x in (array, tg.Variable(array)):
+        got = cuda.as_numpy(x)
+        assert type(got) is np.ndarray
+        assert got.dtype == np.float32
+        assert got.tolist() == [1.0, 2.0]
+
+
+def test_as_numpy_of_numbers_and_lists():
+    for x in (2.0, [1.0, 2.0], np.float64(3.0)):
+        got = cuda.as_numpy(x)
+        assert type(got) is np.ndarray
+        np.testing.assert_array_equal(got, x)
+
+
+class Pair(NamedTuple):
+    x: Any
+    t: Any
+
+
+def test_to_cpu_of_anything(backend):
+    v = tg.Variable(backend.from_numpy(np.array([1.0, 2.0])))
+    given = {
+        "list": [backend.from_numpy(np.zeros(2)), 3, "text", None],
+        "named": Pair(backend.from_numpy(np.ones(1)), (v,)),
+    }
+    moved = cuda.to_cpu(given)
+    assert moved is not given
+    assert type(moved["list"][0]) is np.ndarray
+    assert moved["list"][1:] == [3, "text", None]
+    assert type(moved["named"]) is Pair
+    assert type(moved["named"].x) is np.ndarray
+    assert moved["named"].t[0] is v
+    assert type(v.data) is np.ndarray
+
+
+# -- moves, with a stand-in for the GPU ----------------------------------------------------------
+
+
+class OnDevice(np.ndarray):
+    """Stands for an array on a GPU."""
+
+
+class Current:
+    """Stands for CuPy's Device: remembers who is current."""
+
+    current: ClassVar[list[int]] = [0]
+
+    def __init__(self, number=None):
+        self.id = Current.current[-1] if number is None else number
+
+    def __enter__(self):
+        Current.current.append(self.id)
+        return self
+
+    def __exit__(self, *exception):
+        Current.current.pop()
+
+
+class StandIn(Backend):
+    name = "cupy"
+    xp = array_api_compat.numpy
+    array_types = (OnDevice,)
+    module = SimpleNamespace(cuda=SimpleNamespace(Device=Current))
+
+    def from_numpy(self, array, device=None):
+        made = np.array(array).view(OnDevice)
+        made.number = device
+        return made
+
+    def to_numpy(self, array):
+        return np.array(array)
+
+    def to_device(self, array, device):
+        return self.from_numpy(array, device)
+
+    def memory_info(self):
+        return {"used": 1, "free": 2}
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    backend = StandIn()
+    monkeypatch.setitem(contract._BY_NAME, "cupy", backend)
+    monkeypatch.setitem(contract.BY_TYPE, OnDevice, backend)
+    cuda.why_unavailable.cache_clear()
+    yield backend
+    cuda.why_unavailable.cache_clear()
+
+
+def test_to_gpu_of_anything(stand_in):
+    class Inner:
+        def to_gpu(self, device=None):
+            self.device = device
+
+    class Dated(list):
+        pass
+
+    v, inner = tg.Variable(np.ones(2)), Inner()
+    nested = defaultdict(list, a=[np.zeros(2), (v, inner)], b=OrderedDict(n=1, s="text"))
+    moved = cuda.to_gpu(nested)
+    assert type(moved) is defaultdict
+    assert moved.default_factory is list
+    assert type(moved["a"][0]) is OnDevice
+    assert moved["a"][1] == (v, inner)
+    assert type(v.data) is OnDevice
+    assert inner.device is None
+    assert type(moved["b"]) is OrderedDict
+    assert dict(moved["b"]) == {"n": 1, "s": "text"}
+    assert type(nested["a"][0]) is np.ndarray
+
+    assert type(cuda.to_gpu(Dated([np.zeros(1)]))) is Dated
+    assert type(cuda.to_cpu(moved)["a"][0]) is np.ndarray
+    assert type(v.data) is np.ndarray
+    assert cuda.to_gpu(tg.Variable) is tg.Variable  # a class has nothing to move
+
+
+def test_to_gpu_of_a_number(stand_in):
+    array, v = cuda.to_gpu((np.zeros(1), tg.Variable(np.zeros(1))), 3)
+    assert array.number == 3
+    assert v.data.number == 3
+    assert cuda.to_gpu(array) is array
+    assert cuda.to_gpu(array, 4).number == 4
+
+
+def test_as_cupy(stand_in):
+    for x in (np.ones(1), tg.Variable(np.ones(1)), [1.0], 1.0):
+        assert type(cuda.as_cupy(x)) is OnDevice
+    there = cuda.as_cupy(1.0)
+    assert cuda.as_cupy(there) is there
+
+
+def test_device_is_current_within_with(stand_in):
+    device = cuda.Device(2)
+    assert (device.id, repr(device)) == (2, "<tensorgrad.cuda.Device 2>")
+    with device as entered:
+        assert entered is device
+        assert Current.current[-1] == 2
+        assert cuda.Device().id == 2
+        with cuda.Device(1), device:
+            assert Current.current[-1] == 2
+        assert Current.current[-1] == 2
+    assert Current.current == [0]
+
+
+def test_there_is_a_gpu(stand_in):
+    assert cuda.gpu_enable is True
+    assert cuda.why_unavailable() is None
+    assert cuda.cupy is stand_in.module
+    assert cuda.memory_info() == {"used": 1, "free": 2}
+    cuda.synchronize()
+
+
+# -- the backend's own code, on a double of CuPy -------------------------------------------------
+
+
+class CudaError(RuntimeError):
+    def __init__(self, status):
+        super().__init__(f"cudaError {status}")
+        self.status = status
+
+
+def double_of_cupy() -> dict[str, ModuleType]:
+    """Modules that stand for CuPy: NumPy's functions under CuPy's names, and no others."""
+
+    class ndarray(np.ndarray):  # noqa: N801  # CuPy's name
+        device = property(lambda self: Current(0))
+
+    def array(value, dtype=None):
+        return np.array(value, dtype=dtype).view(ndarray)
+
+    def asarray(value):
+        return value if isinstance(value, ndarray) else array(value)
+
+    def scatter_add(a, slices, value):
+        items = slices if isinstance(slices, tuple) else (slices,)
+        if any(isinstance(i, np.ndarray) for i in items) and a.dtype.char not in "iILQefdlq":
+            raise TypeError("scatter_add only supports ...")
+        if a.dtype == np.int64 and any(isinstance(i, np.ndarray) for i in items):
+            raise TypeError("scatter_add only supports ...")
+        np.add.at(a, slices, value)
+
+    class Device(Current):
+        def __init__(self, device=None):
+            super().__init__(getattr(device, "id", device))
+
+        def synchronize(self):
+            pass
+
+    runtime = SimpleNamespace(
+        CUDARuntimeError=CudaError,
+        driverGetVersion=lambda: 0,
+        getDeviceCount=lambda: 2,
+        getDeviceProperties=lambda number: {"name": b"Double %d" % number},
+        memGetInfo=lambda: (30, 40),
+        runtimeGetVersion=lambda: 12090,
+    )
+    pool = SimpleNamespace(used_bytes=lambda: 10, total_bytes=lambda: 20)
+    random = SimpleNamespace(
+        random_sample=lambda size, dtype: array(np.full(size, 1 - 2**-24), dtype),
+        standard_normal=lambda size, dtype: array(np.random.standard_normal(size), dtype),  # noqa: NPY002
+        seed=np.random.seed,
+    )
+    cupy, cupyx = ModuleType("cupy"), ModuleType("cupyx")
+    scipy, special = ModuleType("cupyx.scipy"), ModuleType("cupyx.scipy.special")
+    vars(cupy).update(
+        __version__="0",
+        ndarray=ndarray,
+        array=array,
+        asarray=asarray,
+        asnumpy=lambda a: np.array(a).view(np.ndarray),
+        cuda=SimpleNamespace(Device=Device, runtime=runtime),
+        random=random,
+        get_default_memory_pool=lambda: pool,
+        float16=np.float16,
+        float32=np.float32,
+        floor=np.floor,
+    )
+    special.erf = np.vectorize(float)
+    cupyx.scatter_add, cupyx.scipy, scipy.special = scatter_add, scipy, special
+    return {m.__name__: m for m in (cupy, cupyx, scipy, special)}
+
+
+def namespace_of_the_double() -> ModuleType:
+    """The functions of the Array API for NumPy, with CuPy's devices."""
+
+    def anywhere(name):
+        function = getattr(array_api_compat.numpy, name)
+        if not inspect.isfunction(function):
+            return function
+
+        def on_any_device(*args, device=None, **kwargs):
+            return function(*args, **kwargs)
+
+        return on_any_device
+
+    xp = ModuleType("array_api_compat.cupy")
+    xp.__getattr__ = anywhere
+    return xp
+
+
+@pytest.fixture
+def on_double(monkeypatch):
+    """The module of the CuPy backend, imported over the double."""
+    name = "tensorgrad_backends.cupy"
+    for double, module in double_of_cupy().items():
+        monkeypatch.setitem(sys.modules, double, module)
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", namespace_of_the_double())
+    monkeypatch.setattr(array_api_compat, "cupy", namespace_of_the_double(), raising=False)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module(name)
+    monkeypatch.setitem(contract.BY_TYPE, module.cupy.ndarray, None)  # owned by the test below
+    yield module
+    sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def double(on_double, monkeypatch):
+    backend = on_double.CupyBackend()
+    monkeypatch.setitem(contract.BY_TYPE, on_double.cupy.ndarray, backend)
+    return backend
+
+
+@pytest.mark.parametrize("dtype", [">f8", "f4", "c16", "i8", "?"])
+def test_there_and_back_on_the_double(double, dtype):
+    array = np.array([[0.0, 1.5], [2.0, -3.0]]).astype(dtype)
+    there = double.from_numpy(array, "cuda:1")
+    assert isinstance(there, double.array_types)
+    assert there.dtype.isnative
+    back = double.to_numpy(there)
+    assert type(back) is np.ndarray
+    np.testing.assert_array_equal(back, array)
+    twin = double.copy(there)
+    twin[:] = 0
+    np.testing.assert_array_equal(double.to_numpy(there), array)
+    assert double.to_device(there, 1) is there
+    assert Current.current == [0]
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i4", "i8", "u8"])
+@pytest.mark.parametrize(
+    "index",
+    [1, slice(None, None, -1), (0, ...), np.array([0, 2, 2]), (np.array([0, 0]), np.array([1, 1]))],
+    ids=["int", "slice", "ellipsis", "rows", "pairs"],
+)
+def test_scatter_add_on_the_double(double, index, dtype):
+    base = (np.arange(12.0).reshape(4, 3) * (1j if "c" in dtype else 1)).astype(dtype)
+    values = np.ones(base[index].shape, dtype) * 2
+    want = base.copy()
+    np.add.at(want, index, values)
+    there = index
+    if isinstance(index, np.ndarray):
+        there = double.from_numpy(index)
+    elif isinstance(index, tuple):
+        there = tuple(double.from_numpy(i) if isinstance(i, np.ndarray) else i for i in index)
+    got = double.scatter_add(double.from_numpy(base), there, double.from_numpy(values))
+    np.testing.assert_array_equal(double.to_numpy(got), want)
+
+
+def test_random_numbers_on_the_double(double):
+    for dtype in (np.float16, np.float32, np.float64):
+        u, n = double.uniform((2, 3), dtype), double.normal((2, 3), dtype, device=1)
+        assert (u.dtype, u.shape) == (dtype, (2, 3))
+        assert (n.dtype, n.shape) == (dtype, (2, 3))
+        assert u.max() < 1
+    double.seed(5)
+    one = double.normal((3,), np.float64)
+    double.seed(5)
+    np.testing.assert_array_equal(one, double.normal((3,), np.float64))
+
+
+def test_what_people_read_on_the_double(double):
+    assert double.devices() == ["cuda:0 (Double 0)", "cuda:1 (Double 1)"]
+    assert double.memory_info() == {"used": 10, "held": 20, "free": 30, "total": 40}
+    assert double.module is sys.modules["cupy"]
+    assert double.special("erf") is not None
+    assert double.special("no_such_function") is None
+    double.synchronize()
+
+
+@pytest.mark.parametrize("name", ["cpu", "tpu:1"])
+def test_a_device_that_cupy_does_not_have(double, name):
+    with pytest.raises(ValueError, match=rf"^cupy: expected a device such as 0 or 'cuda:0'; got '{name}'$"):
+        double.from_numpy(np.zeros(1), name)
+
+
+@pytest.mark.parametrize(
+    ("status", "driver", "message"),
+    [
+        (35, 0, r"^CuPy 0 is installed, but NVIDIA's driver is not\. Install .* `nvidia-smi` lists"),
+        (
+            35,
+            11040,
+            r"needs a driver for CUDA 12\.9; the one installed is for CUDA 11\.4\. Update the",
+        ),
+        (100, 12090, r"driver are installed, but there is no CUDA device\. .*CUDA_VISIBLE_DEVICES"),
+        (999, 12090, r"^CuPy 0 is installed, but CUDA does not work: cudaError 999\. Install "),
+    ],
+    ids=["no driver", "old driver", "no device", "other"],
+)
+def test_what_is_missing_is_told_apart(on_double, monkeypatch, status, driver, message):
+    def fails():
+        raise CudaError(status)
+
+    monkeypatch.setattr(on_double.cupy.cuda.runtime, "getDeviceCount", fails)
+    monkeypatch.setattr(on_double.cupy.cuda.runtime, "driverGetVersion", lambda: driver)
+    with pytest.raises(BackendUnavailableError, match=message):
+        on_double.CupyBackend()
+
+
+def test_a_driver_that_finds_nothing(on_double, monkeypatch):
+    monkeypatch.setattr(on_double.cupy.cuda.runtime, "getDeviceCount", lambda: 0)
+    with pytest.raises(BackendUnavailableError, match="there is no CUDA device"):
+        on_double.CupyBackend()
+
+
+# -- the names of the installed CuPy -------------------------------------------------------------
+
+
+def dotted(node: ast.AST) -> list[str]:
+    """The parts of ``a.b.c``, or nothing for another expression."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return [node.id, *parts] if isinstance(node, ast.Name) else []
+
+
+def names_of_cupy() -> list[str]:
+    """Every ``cupy.x.y`` and ``cupyx.x.y`` in the backend's source."""
+    found = {".".join(dotted(node)) for node in ast.walk(ast.parse(SOURCE.read_text()))}
+    return sorted(name for name in found if name.startswith(("cupy.", "cupyx.")))
+
+
+def names_of_xp() -> list[str]:
+    """Every ``xp.name`` in the sources of tensorgrad: what ops ask of a namespace."""
+    found = set()
+    for file in (ROOT / "tensorgrad").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            parts = dotted(node)
+            if "xp" in parts[:-1]:
+                found.add(parts[parts.index("xp") + 1])
+    return sorted(found)
+
+
+def test_the_search_for_names_finds_them():
+    names = names_of_cupy()
+    assert {"cupy.asarray", "cupy.cuda.Device", "cupyx.scatter_add"} <= set(names)
+    assert len(names) > 20
+    assert {"exp", "where", "zeros_like", "searchsorted"} <= set(names_of_xp())
+
+
+@pytest.mark.cuda
+def test_the_names_of_cupy_exist():
+    pytest.importorskip("cupy", exc_type=ImportError)
+    assert [name for name in names_of_cupy() if not exists(name)] == []
+    assert not exists("cupy.scatter_add")  # moved to cupyx long ago: the search would notice
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name can be imported, or looked up."""
+    root, *parts = name.split(".")
+    found = importlib.import_module(root)
+    for i, part in enumerate(parts):
+        if not hasattr(found, part) and isinstance(found, ModuleType):
+            try:
+                importlib.import_module(".".join([root, *parts[: i + 1]]))
+            except ImportError:
+                return False
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True
+
+
+@pytest.mark.cuda
+def test_the_names_of_the_namespace_over_cupy_exist():
+    pytest.importorskip("cupy", exc_type=ImportError)
+    xp = importlib.import_module("array_api_compat.cupy")
+    assert [name for name in names_of_xp() if not hasattr(xp, name)] == []
+
+
+@pytest.mark.cuda
+def test_methods_and_signatures_of_cupy():
+    cupy = pytest.importorskip("cupy", exc_type=ImportError)
+    for method in ("used_bytes", "total_bytes"):
+        assert callable(getattr(cupy.get_default_memory_pool(), method))
+    for method in ("__enter__", "__exit__", "synchronize", "id"):
+        assert hasattr(cupy.cuda.Device, method)
+    for attribute in ("device", "dtype", "real", "imag", "astype"):
+        assert hasattr(cupy.ndarray, attribute)
+    inspect.signature(cupy.random.random_sample).bind((2,), dtype=np.float32)
+    inspect.signature(cupy.random.standard_normal).bind((2,), dtype=np.float32)
+    inspect.signature(importlib.import_module("cupyx").scatter_add).bind(None, None, None)
+
+
+@pytest.mark.cuda
+@without_gpu
+def test_the_installed_cupy_says_what_it_lacks():
+    cupy = pytest.importorskip("cupy", exc_type=ImportError)
+    assert cuda.why_unavailable().startswith(f"backend 'cupy': CuPy {cupy.__version__} ")
+    with pytest.raises(cupy.cuda.runtime.CUDARuntimeError) as e:
+        cupy.cuda.runtime.getDeviceCount()
+    module = importlib.import_module("tensorgrad_backends.cupy")
+    assert module._why(e.value) in cuda.why_unavailable()
+
+
+# -- on a GPU ------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+def test_there_and_back_on_the_gpu():
+    v = tg.Variable(np.array([1.0, -2.0]), name="v")
+    (v * v).sum().backward()
+    assert v.to_gpu() is v
+    assert cuda.get_array_module(v) is cuda.cupy
+    assert v.grad.backend.name == "cupy"
+    v.cleargrad()
+    (v * v).sum().backward()
+    assert v.to_cpu().data.tolist() == [1.0, -2.0]
+    assert v.grad.data.tolist() == [2.0, -4.0]
+
+
+@pytest.mark.gpu
+def test_nested_on_the_gpu():
+    moved = cuda.to_gpu({"x": [np.zeros(2), 1]})
+    assert isinstance(moved["x"][0], cuda.cupy.ndarray)
+    assert cuda.to_cpu(moved)["x"][0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i4", "i8"])
+def test_scatter_add_on_the_gpu(dtype):
+    backend = get_backend("cupy")
+    rng = np.random.default_rng(0)
+    rows = rng.integers(-4, 4, 20)
+    base = rng.integers(0, 9, (4, 3)).astype(dtype)
+    values = rng.integers(0, 9, (20, 3)).astype(dtype)  # sums of small integers are exact
+    got = backend.scatter_add(*map(backend.from_numpy, (base, rows, values)))
+    np.add.at(base, rows, values)
+    np.testing.assert_array_equal(backend.to_numpy(got), base)
+
+
+@pytest.mark.gpu
+def test_random_numbers_on_the_gpu():
+    backend = get_backend("cupy")
+    for dtype in (np.float16, np.float32, np.float64):
+        backend.seed(3)
+        one = backend.to_numpy(backend.uniform((100, 100), dtype))
+        backend.seed(3)
+        np.testing.assert_array_equal(one, backend.to_numpy(backend.uniform((100, 100), dtype)))
+        assert 0 <= one.min() < one.max() < 1
+        assert backend.normal((), dtype).dtype == dtype
+
+
+@pytest.mark.gpu
+def test_devices_and_memory_on_the_gpu():
+    before = cuda.memory_info()
+    with cuda.Device(0) as device:
+        held = cuda.cupy.zeros(2**20, dtype=np.uint8)
+    cuda.synchronize()
+    after = cuda.memory_info()
+    assert device.id == 0
+    assert after["used"] - before["used"] == held.nbytes
+    assert after["held"] >= after["used"]
+    assert 0 < after["free"] <= after["total"]
+    assert get_backend("cupy").devices()[0].startswith("cuda:0 (")

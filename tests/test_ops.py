@@ -1,0 +1,325 @@
+"""The table test: every public function x its samples x every backend x dtype."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+from weakref import ref
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from gaps import expect_gap
+from references import REFERENCES
+from tensorgrad import functions as F
+from tensorgrad.backend import get_backend, is_array
+from tensorgrad.core import Function, Op, Variable
+from tensorgrad.core.node import Leaf
+from tensorgrad.testing import assert_close, check_gradients, make_arrays
+from tensorgrad.testing.arrays import to_numpy
+
+# Public names that are no op, each with the reason why it has no samples.
+NO_OPS: dict[str, str] = {}
+
+GIVE_THE_DTYPE_ASKED_FOR = {"astype"}
+
+PUBLIC = {
+    name: f
+    for name, f in vars(F).items()
+    if not name.startswith("_") and not isinstance(f, ModuleType) and name not in NO_OPS
+}
+CASES = [(name, number) for name, f in PUBLIC.items() for number in range(len(getattr(f, "__samples__", ())))]
+DIFFERENTIABLE = [(name, n) for name, n in CASES if PUBLIC[name].__samples__[n].differentiable]
+
+every_sample = pytest.mark.parametrize(("name", "number"), CASES)
+every_differentiable_sample = pytest.mark.parametrize(("name", "number"), DIFFERENTIABLE)
+every_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+NUMPY = get_backend("numpy")
+
+
+# -- helpers -------------------------------------------------------------------------------------
+
+
+def same_draws(seed: int) -> None:
+    np.random.seed(seed)  # noqa: NPY002  # the state that the library draws from
+
+
+def call(name: str, number: int, args: list[Any]) -> list[Variable]:
+    """The outputs of a public function at a sample, with the same random numbers every time."""
+    same_draws(number)
+    ys = PUBLIC[name](*args, **PUBLIC[name].__samples__[number].kwargs)
+    return list(ys) if isinstance(ys, list | tuple) else [ys]
+
+
+def arguments(name: str, number: int, backend: Any, dtype: str = "float64") -> list[Any]:
+    return make_arrays(PUBLIC[name].__samples__[number], backend, dtype, seed=number)
+
+
+def mapped(function: Any, args: Any) -> Any:
+    """The arguments with `function` applied to their Variables and arrays."""
+    if isinstance(args, list):
+        return [mapped(function, x) for x in args]
+    return function(args) if isinstance(args, Variable) or is_array(args) else args
+
+
+def variables(args: Any) -> list[Variable]:
+    found = []
+    for x in args:
+        if isinstance(x, list):
+            found += variables(x)
+        elif isinstance(x, Variable):
+            found.append(x)
+    return found
+
+
+def arrays_in(items: Any) -> list[Any]:
+    """Every array in nested containers, that of a Variable too."""
+    if isinstance(items, dict):
+        items = list(items.values())
+    if isinstance(items, list | tuple):
+        return [a for x in items for a in arrays_in(x)]
+    array = items.data if isinstance(items, Variable) else items
+    return [array] if is_array(array) else []
+
+
+def host(x: Any) -> Any:
+    """A copy for NumPy, in float64 if it is floating."""
+    array = to_numpy(x)
+    return np.array(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+
+
+def weighted_sum(ys: list[Variable]) -> Variable:
+    """One number of all outputs, with other weights for each element, which have gradients too."""
+    rng = np.random.default_rng(0)
+    total = None
+    for y in ys:
+        weights = np.asarray(rng.uniform(0.5, 1.5, y.shape), dtype=to_numpy(y).dtype)
+        if y.requires_grad:
+            term = (y * Variable(y.backend.from_numpy(weights))).sum()
+            total = term if total is None else total + term
+    assert total is not None, "no output requires a gradient"
+    return total
+
+
+def nodes_above(*ys: Variable) -> list[Function]:
+    """The functions that Variables were computed with."""
+    stack = [y.creator for y in ys if y.creator is not None]
+    seen = dict.fromkeys(stack)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and not isinstance(edge[0], Leaf) and edge[0] not in seen:
+                seen[edge[0]] = None
+                stack.append(edge[0])
+    return list(seen)
+
+
+# -- nothing is left out -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_function_has_samples(name):
+    assert getattr(PUBLIC[name], "__samples__", ()), (
+        f"functions.{name} has no samples: decorate it with @samples(...), or list it in NO_OPS "
+        "with the reason"
+    )
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_function_has_a_reference(name):
+    assert name in REFERENCES, f"no module of tests/references has a reference for {name!r}"
+
+
+def test_the_tables_name_nothing_that_is_gone():
+    assert [name for name in REFERENCES if name not in PUBLIC] == []
+    assert [name for name in NO_OPS if not hasattr(F, name)] == []
+
+
+def all_ops() -> list[type[Op]]:
+    """The classes of ops that tensorgrad.functions brings; not those that only have subclasses."""
+    found, stack = [], [Op]
+    while stack:
+        subclasses = stack.pop().__subclasses__()
+        stack += subclasses
+        found += [c for c in subclasses if not c.__subclasses__()]
+    return [c for c in found if c.__module__.startswith("tensorgrad.functions")]
+
+
+def test_every_op_is_reached_by_a_sample():
+    """Also those that are only met in the backward of another, or in the backward of that."""
+    reached = set()
+    for name, number in DIFFERENTIABLE:
+        args = arguments(name, number, NUMPY)
+        ys = call(name, number, args)
+        for _ in range(3):
+            reached |= {type(node) for node in nodes_above(*ys)}
+            if not any(y.requires_grad for y in ys):
+                break
+            weighted_sum(ys).backward(create_graph=True)
+            ys = [x.grad for x in variables(args) if x.grad is not None]
+            for x in variables(args):
+                x.cleargrad()
+    assert [c.__qualname__ for c in all_ops() if c not in reached] == []
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+@every_dtype
+@every_sample
+def test_forward(request, backend, name, number, dtype):
+    expect_gap(request, backend.name, f"forward/{name}/{number}/{dtype}")
+    args = arguments(name, number, backend, dtype)
+    on_host = mapped(host, args)
+    same_draws(number)
+    want = REFERENCES[name](*on_host, **PUBLIC[name].__samples__[number].kwargs)
+    want = list(want) if isinstance(want, list | tuple) else [want]
+
+    ys = call(name, number, args)
+    assert len(ys) == len(want)
+    for i, (y, expected) in enumerate(zip(ys, want, strict=True)):
+        assert isinstance(y, Variable)
+        assert isinstance(y.data, backend.array_types)
+        asked_for = name in GIVE_THE_DTYPE_ASKED_FOR or "dtype" in PUBLIC[name].__samples__[number].kwargs
+        check_value(y, np.asarray(expected), None if asked_for else dtype, f"{name}, output {i}")
+
+    raw = call(name, number, mapped(lambda x: x.data if isinstance(x, Variable) else x, args))
+    for y, z in zip(ys, raw, strict=True):
+        assert not z.requires_grad
+        assert_close(z, y, rtol=0, atol=0, what=f"{name} of raw arrays")
+    for before, x in zip(variables_of(on_host), variables(args), strict=True):
+        assert_close(host(x), before, rtol=0, atol=0, what="the input after the call")
+
+
+def variables_of(on_host: Any) -> list[Any]:
+    """The arrays of `on_host` that stand for Variables: the floating ones."""
+    found = []
+    for x in on_host:
+        if isinstance(x, list):
+            found += variables_of(x)
+        elif isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            found.append(x)
+    return found
+
+
+def check_value(y: Variable, expected: Any, dtype: str | None, what: str) -> None:
+    """The reference was computed in float64; the result has the dtype of the inputs, if one is given."""
+    got = to_numpy(y)
+    if expected.dtype == np.float64 and dtype is not None:
+        expected = expected.astype(dtype)
+    elif expected.dtype.kind in "iu" and got.dtype.kind in "iu":  # each library has its own index type
+        expected = expected.astype(got.dtype)
+    tolerance = 1e-5 if np.float32 in (got.dtype, dtype) else 1e-11
+    assert_close(got, expected, rtol=tolerance, atol=tolerance, what=what)
+
+
+# -- gradients -----------------------------------------------------------------------------------
+
+
+@every_differentiable_sample
+def test_gradients_to_second_order(request, backend, name, number):
+    expect_gap(request, backend.name, f"gradients/{name}/{number}/float64")
+    check_gradients(lambda *args: call(name, number, list(args)), arguments(name, number, backend))
+
+
+@every_differentiable_sample
+def test_gradients_in_float32(request, backend, name, number):
+    expect_gap(request, backend.name, f"gradients/{name}/{number}/float32")
+    args = arguments(name, number, backend, "float32")
+    wide = mapped(lambda x: Variable(backend.from_numpy(host(x))) if isinstance(x, Variable) else x, args)
+    weighted_sum(call(name, number, args)).backward()
+    weighted_sum(call(name, number, wide)).backward()
+    for i, (x, v) in enumerate(zip(variables(args), variables(wide), strict=True)):
+        assert (x.grad is None) == (v.grad is None)
+        if x.grad is not None:
+            want = to_numpy(v.grad).astype(np.float32)
+            assert_close(x.grad, want, rtol=1e-4, atol=1e-4, what=f"gradient of input {i}")
+
+
+@pytest.mark.parametrize(("name", "number"), [c for c in CASES if c not in DIFFERENTIABLE])
+def test_what_is_not_differentiable_records_nothing(backend, name, number):
+    ys = call(name, number, arguments(name, number, backend))
+    assert not any(y.requires_grad for y in ys)
+
+
+# -- memory, seen on NumPy -----------------------------------------------------------------------
+
+
+class Spy:
+    """What the backward of each op was given and what it returned."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ys: list[Variable]) -> None:
+        self.seen: list[tuple[Function, tuple[Any, ...], tuple[Any, ...]]] = []
+        for op in {type(node) for node in nodes_above(*ys)}:
+            monkeypatch.setattr(op, "backward", self._watched(op.backward))
+
+    def _watched(self, backward: Any) -> Any:
+        def watched(node: Function, *gys: Any) -> Any:
+            gxs = backward(node, *gys)
+            self.seen.append((node, gys, gxs if isinstance(gxs, tuple) else (gxs,)))
+            return gxs
+
+        return watched
+
+
+@every_differentiable_sample
+def test_no_gradient_that_nobody_asked_for(monkeypatch, name, number):
+    inputs = variables(arguments(name, number, NUMPY))
+    for wanted in range(len(inputs)):
+        args = arguments(name, number, NUMPY)
+        for i, x in enumerate(variables(args)):
+            x.requires_grad = i == wanted
+        ys = call(name, number, args)
+        if not any(y.requires_grad for y in ys):
+            continue
+        with monkeypatch.context() as patched:
+            spy = Spy(patched, ys)
+            weighted_sum(ys).backward(retain_graph=True)
+        for node, gys, gxs in spy.seen:
+            for i, (edge, gx) in enumerate(zip(node.edges, gxs, strict=True)):
+                free = gx is None or any(gx is gy for gy in gys)  # passed on: no work was done
+                assert edge is not None or free, f"{node!r} computed the gradient of input {i}"
+
+
+@every_differentiable_sample
+def test_fresh_gradients_share_no_memory(monkeypatch, name, number):
+    args = arguments(name, number, NUMPY)
+    ys = call(name, number, args)
+    total = weighted_sum(ys)
+    spy = Spy(monkeypatch, ys)
+    saved = {node: [*(node.saved or ()), *node.kept] for node in nodes_above(total)}
+    total.backward()
+    values = [x.data for x in (*variables(args), *ys)]
+    for node, gys, gxs in spy.seen:
+        if not getattr(node, "fresh", False):
+            continue
+        arrays = [g for g in gxs if isinstance(g, np.ndarray)]
+        for i, g in enumerate(arrays):
+            for other in (*gys, *saved[node], *values, *arrays[:i]):
+                shared = isinstance(other, np.ndarray) and np.may_share_memory(g, other)
+                assert not shared, f"{node!r} is declared fresh, but returns memory in use"
+
+
+@every_differentiable_sample
+def test_what_was_saved_is_freed_by_the_backward(name, number):
+    args = arguments(name, number, NUMPY)
+    ys = call(name, number, args)
+    nodes = nodes_above(*ys)
+    sample = PUBLIC[name].__samples__[number]
+    outside = [*arrays_in([args, sample.args, sample.kwargs]), *(y.data for y in ys)]
+    held = [a for node in nodes for a in (*(node.saved or ()), *node.kept) if is_array(a)]
+    held = [ref(a) for a in held if not any(a is b for b in outside)]
+    weighted_sum(ys).backward()
+    for node in nodes:
+        assert node.saved is None
+        assert node.kept == ()
+        attributes = {k: v for k, v in vars(node).items() if is_array(v) or isinstance(v, Variable)}
+        assert not attributes, f"{node!r} keeps {list(attributes)} where no backward can free them"
+    assert [a() for a in held if a() is not None] == []
+
+
+def test_the_samples_are_drawn_alike_on_every_backend(backend):
+    sample = tg.core.sample.Sample(tg.core.sample.Real((2, 3)), tg.core.sample.Ints((4,), 3))
+    for ours, numpys in zip(make_arrays(sample, backend), make_arrays(sample), strict=True):
+        assert_close(ours, numpys, rtol=0, atol=0)
