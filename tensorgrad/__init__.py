@@ -1,7 +1,12 @@
 """Gradients for the arrays you already have: define-by-run autodiff over the Array API."""
 
 from tensorgrad import cuda as cuda
+from tensorgrad import dataloaders as dataloaders
+from tensorgrad import datasets as datasets
 from tensorgrad import functions as functions
+from tensorgrad import layers as layers
+from tensorgrad import models as models
+from tensorgrad import optimizers as optimizers
 from tensorgrad import testing as testing
 from tensorgrad import utils as utils
 from tensorgrad.core import Config as Config
@@ -16,5 +21,10 @@ from tensorgrad.core import as_variable as as_variable
 from tensorgrad.core import no_grad as no_grad
 from tensorgrad.core import test_mode as test_mode
 from tensorgrad.core import using_config as using_config
+from tensorgrad.dataloaders import DataLoader as DataLoader
+from tensorgrad.dataloaders import SeqDataLoader as SeqDataLoader
+from tensorgrad.datasets import Dataset as Dataset
+from tensorgrad.layers import Layer as Layer
+from tensorgrad.models import Model as Model
 
 __version__ = "0.1.0"

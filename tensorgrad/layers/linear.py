@@ -1,0 +1,100 @@
+"""Linear, the fully connected layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensorgrad import functions as F
+from tensorgrad.backend import Array, backend_of, get_backend
+from tensorgrad.core import Parameter, Variable
+from tensorgrad.core.variable import as_array
+from tensorgrad.layers.layer import Layer
+
+
+class Linear(Layer):
+    """``y = x W + b``.
+
+    Parameters
+    ----------
+    out_size : int
+    nobias : bool, default False
+        Leave `b` out.
+    dtype : NumPy dtype, default float32
+        Of `W` and `b`.
+    in_size : int, optional
+        By default the last length of the first input. `W` is made then, and the layer goes to the
+        array library and the device of that input, unless `to` has put it somewhere.
+
+    Attributes
+    ----------
+    W : Parameter, shape (in_size, out_size)
+        Drawn from ``np.random.randn``, times ``sqrt(1 / in_size)``.
+    b : Parameter, shape (out_size,), or None
+        Zeros at first.
+
+    Notes
+    -----
+    `forward` takes x of shape (..., in_size) and gives y of shape (..., out_size).
+
+    References
+    ----------
+    LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp", section 4.6: the scale of `W`.
+
+    Examples
+    --------
+    >>> layer = tg.layers.Linear(3)
+    >>> layer(np.ones((5, 2), np.float32)).shape
+    (5, 3)
+    >>> layer.W.shape
+    (2, 3)
+    """
+
+    b: Parameter | None
+
+    def __init__(
+        self,
+        out_size: int,
+        nobias: bool = False,
+        dtype: Any = np.float32,
+        in_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.out_size = out_size
+        self.dtype = dtype
+        self.W = Parameter(None, name="W")
+        self.b = None if nobias else Parameter(np.zeros(out_size, dtype), name="b")
+        if in_size is not None:
+            self._make_weights(in_size)
+
+    @property
+    def in_size(self) -> int | None:
+        """The last length of inputs; None as long as it is not known."""
+        return None if self.W.data is None else self.W.shape[0]
+
+    def _make_weights(self, in_size: int) -> None:
+        scale = math.sqrt(1 / max(in_size, 1))
+        draws = np.random.randn(in_size, self.out_size)  # noqa: NPY002  # the book's generator
+        W = draws.astype(self.dtype) * scale
+        backend, device = self._place or ("numpy", None)
+        self.W.data = get_backend(backend).from_numpy(W, device)
+
+    def lazy_spec(self, name: str) -> tuple[tuple[int | None, ...], Any] | None:
+        return ((None, self.out_size), self.dtype) if name == "W" else None
+
+    def forward(self, x: Any) -> Variable:
+        if self.W.data is None:
+            self._settle(as_array(x))
+        y: Variable = F.linear(x, self.W, self.b)
+        return y
+
+    def _settle(self, x: Array) -> None:
+        """Make `W` for the first input, where that input is unless the layer was moved before."""
+        if not x.shape:
+            raise ValueError("Linear: expected x of shape (..., in_size); got a 0-d array")
+        owner = backend_of(x)
+        if self._place is None and owner is not None:
+            self.to(owner, owner.device(x))
+        self._make_weights(x.shape[-1])

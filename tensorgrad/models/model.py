@@ -1,0 +1,49 @@
+"""Model, the base: a layer that can draw itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorgrad import utils
+from tensorgrad.core import using_config
+from tensorgrad.layers import Layer
+
+
+class Model(Layer):
+    """A layer that stands alone: what an optimizer is set up with, and what goes into a file.
+
+    Examples
+    --------
+    >>> class TwoLayers(tg.Model):
+    ...     def __init__(self, hidden_size, out_size):
+    ...         super().__init__()
+    ...         self.l1 = tg.layers.Linear(hidden_size)
+    ...         self.l2 = tg.layers.Linear(out_size)
+    ...     def forward(self, x):
+    ...         return self.l2(F.tanh(self.l1(x)))
+    >>> TwoLayers(10, 1)(np.ones((4, 3))).shape
+    (4, 1)
+    """
+
+    def plot(self, *inputs: Any, to_file: str = "model.png") -> Any:
+        """Draw the graph of one call.
+
+        Parameters
+        ----------
+        *inputs : Variable or array
+            What `forward` takes.
+        to_file : str, default 'model.png'
+            Its ending says the format: png, svg, pdf.
+
+        Returns
+        -------
+        What Jupyter shows as a picture; see `tensorgrad.utils.plot_dot_graph`.
+
+        Raises
+        ------
+        RuntimeError
+            If Graphviz is not installed.
+        """
+        with using_config("enable_backprop", True):
+            y = self.forward(*inputs)
+        return utils.plot_dot_graph(y, verbose=True, to_file=to_file)

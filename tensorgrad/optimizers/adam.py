@@ -1,0 +1,126 @@
+"""Adam, and Adam with decoupled weight decay."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tensorgrad.optimizers.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running means of the gradient and of its square.
+
+    At the ``t``-th update of a parameter
+    ``m += (1 - beta1) * (g - m)``, ``v += (1 - beta2) * (g**2 - v)`` and
+    ``w -= alpha * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)``.
+
+    Parameters
+    ----------
+    alpha : float, default 0.001
+    beta1, beta2 : float in [0, 1), default 0.9 and 0.999
+    eps : float, default 1e-8
+
+    Attributes
+    ----------
+    t : int
+        How often `update` was called.
+
+    Notes
+    -----
+    Updates are counted for each parameter, so that the correction is right for one whose first
+    gradient comes late. The book adds `eps` before the correction; here it is added after it, as in
+    the paper and in torch.
+
+    References
+    ----------
+    Kingma, Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
+
+    Examples
+    --------
+    >>> w = tg.Parameter(np.array([1.0, 2.0]))
+    >>> optimizer = tg.optimizers.Adam(alpha=0.5).setup([w])
+    >>> (w * w).sum().backward()
+    >>> optimizer.update()
+    >>> np.round(w.data, 4)
+    array([0.5, 1.5])
+    """
+
+    def __init__(
+        self, alpha: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    ) -> None:
+        super().__init__()
+        self.t = 0
+        self.alpha = alpha
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.eps = eps
+
+    @property
+    def lr(self) -> float:
+        """`alpha` with the correction of the latest update; before the first, with that one's."""
+        fix1, fix2 = self._corrections(max(self.t, 1))
+        return float(self.alpha * math.sqrt(fix2) / fix1)
+
+    def _corrections(self, t: int) -> tuple[float, float]:
+        return 1 - float(self.beta1) ** t, 1 - float(self.beta2) ** t
+
+    def update(self) -> None:
+        self.t += 1
+        super().update()
+
+    def update_one(self, param: Any) -> None:
+        xp, g = param.backend.xp, param.grad.data
+        beta1, beta2 = float(self.beta1), float(self.beta2)
+        state = self.state(param, "m", "v")
+        state["t"] = t = state.get("t", 0) + 1
+        state["m"] *= beta1
+        state["m"] += (1 - beta1) * g
+        state["v"] *= beta2
+        state["v"] += (1 - beta2) * (g * g)
+        fix1, fix2 = self._corrections(t)
+        step = xp.sqrt(state["v"])
+        step += float(self.eps) * math.sqrt(fix2)  # both sides of the quotient times sqrt(fix2)
+        step = state["m"] / step
+        step *= float(self.alpha) * math.sqrt(fix2) / fix1
+        param.data -= step
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: ``w -= alpha * weight_decay * w`` before Adam's step.
+
+    Parameters
+    ----------
+    alpha : float, default 0.001
+    beta1, beta2 : float in [0, 1), default 0.9 and 0.999
+    eps : float, default 1e-8
+    weight_decay : float, default 0.01
+
+    References
+    ----------
+    Loshchilov, Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
+
+    Examples
+    --------
+    >>> w = tg.Parameter(np.array([1.0, 2.0]))
+    >>> optimizer = tg.optimizers.AdamW(alpha=0.5, weight_decay=1.0).setup([w])
+    >>> (w * 0.0).sum().backward()
+    >>> optimizer.update()
+    >>> w
+    variable([0.5 1. ])
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(alpha, beta1, beta2, eps)
+        self.weight_decay = weight_decay
+
+    def update_one(self, param: Any) -> None:
+        param.data *= 1 - float(self.alpha * self.weight_decay)
+        super().update_one(param)
