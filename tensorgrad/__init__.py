@@ -24,6 +24,16 @@ from tensorgrad.core import using_config as using_config
 from tensorgrad.dataloaders import DataLoader as DataLoader
 from tensorgrad.dataloaders import SeqDataLoader as SeqDataLoader
 from tensorgrad.datasets import Dataset as Dataset
+from tensorgrad.derivatives import custom_gradient as custom_gradient
+from tensorgrad.derivatives import grad as grad
+from tensorgrad.derivatives import gradients as gradients
+from tensorgrad.derivatives import hessian as hessian
+from tensorgrad.derivatives import hvp as hvp
+from tensorgrad.derivatives import jacobian as jacobian
+from tensorgrad.derivatives import jvp as jvp
+from tensorgrad.derivatives import stop_gradient as stop_gradient
+from tensorgrad.derivatives import value_and_grad as value_and_grad
+from tensorgrad.derivatives import vjp as vjp
 from tensorgrad.layers import Layer as Layer
 from tensorgrad.models import Model as Model
 
