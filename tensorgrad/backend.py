@@ -213,6 +213,15 @@ class Backend:
         sums = xp.take(sums, last, axis=0)
         return base + xp.reshape(xp.where(hit, sums, xp.zeros_like(sums)), base.shape)
 
+    def add_distinct(self, base: Array, index: Any, values: Array) -> Array:
+        """`scatter_add` with an index in which no element occurs twice, which may be faster."""
+        return self.scatter_add(base, index, values)
+
+    def add_scaled(self, base: Array, values: Array, scale: float) -> Array:
+        """``base + scale * values`` in the dtype of `base`, in place where arrays can be changed."""
+        base += scale * values
+        return base
+
     def seed(self, seed: int) -> None:
         """Set the state from which `uniform` and `normal` draw. Default: NumPy's global state."""
         np.random.seed(seed)  # noqa: NPY002  # the state that users of the book seed

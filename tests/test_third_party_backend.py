@@ -140,3 +140,12 @@ def test_the_environment_report_lists_it(environ):
     print(report._backend("tinyarray"))
     """
     assert run(code, environ) == "0.1.0 on cpu\n"
+
+
+def test_the_readme_shows_it():
+    shown = (SOURCE.parent.parent / "README.md").read_text()
+    source = (SOURCE / "tinyarray_tensorgrad.py").read_text()
+    assert source[source.index("from tensorgrad.backend") :] in shown
+    entry = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["entry-points"]
+    for name, value in entry["tensorgrad.backends"].items():
+        assert f'{name} = "{value}"' in shown

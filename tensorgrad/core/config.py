@@ -18,6 +18,18 @@ STATE: ContextVar[State] = ContextVar("tensorgrad.config", default=State())  # n
 """What the hot path reads: ``STATE.get().enable_backprop``."""
 
 
+_CHANGED: dict[tuple[State, str, bool], State] = {}
+
+
+def _changed(state: State, name: str, value: bool) -> State:
+    """The state with one value changed; made once, as there are few."""
+    key = (state, name, value)
+    changed = _CHANGED.get(key)
+    if changed is None:
+        changed = _CHANGED[key] = state._replace(**{name: value})
+    return changed
+
+
 def _check(name: str) -> None:
     if name not in State._fields:
         raise LookupError(f"no configuration is named {name!r}; there are: {', '.join(State._fields)}")
@@ -50,7 +62,7 @@ class _Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         _check(name)
-        STATE.set(STATE.get()._replace(**{name: bool(value)}))
+        STATE.set(_changed(STATE.get(), name, bool(value)))
 
     def __repr__(self) -> str:
         return repr(STATE.get()).replace("State", "Config", 1)
@@ -91,10 +103,10 @@ class using_config(ContextDecorator):
     def __enter__(self) -> None:
         state = STATE.get()
         self._before.append(getattr(state, self._name))
-        STATE.set(state._replace(**{self._name: self._value}))
+        STATE.set(_changed(state, self._name, self._value))
 
     def __exit__(self, *exc: object) -> None:
-        STATE.set(STATE.get()._replace(**{self._name: self._before.pop()}))
+        STATE.set(_changed(STATE.get(), self._name, self._before.pop()))
 
 
 def no_grad() -> using_config:

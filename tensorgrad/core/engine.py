@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import Any
 from weakref import ref
 
-from tensorgrad.backend import Backend, backend_of
+from tensorgrad.backend import BY_TYPE, Backend, backend_of
 from tensorgrad.core.config import using_config
 from tensorgrad.core.function import Function, Op
 from tensorgrad.core.node import Edge, Leaf, Spec
@@ -170,9 +170,12 @@ class Pass:
 
     @staticmethod
     def _conj(node: Function, g: Any) -> Any:
-        if g is None or not node.backend.is_complex(g.dtype):
+        if g is None:
+            return None
+        owner = backend_of(g.data if isinstance(g, Variable) else g) or node.backend  # To changes it
+        if not owner.is_complex(g.dtype):
             return g
-        return (namespace_of(node.backend) if isinstance(g, Variable) else node.xp).conj(g)
+        return (namespace_of(owner) if isinstance(g, Variable) else owner.xp).conj(g)
 
     def _backward_on_variables(self, node: Function, gys: list[Any]) -> tuple[Any, ...]:
         """Run a backward with Variables: because it is recorded, or because a user wrote it so."""
@@ -281,7 +284,10 @@ class Pass:
                 total = v.grad + g
             else:
                 total = g if owned else self.own(g)
-            v.grad = total if isinstance(total, Variable) else make_variable(as_array(total), None, 0)
+            if isinstance(total, Variable):
+                v.grad = total
+            else:
+                v.grad = make_variable(total if type(total) in BY_TYPE else as_array(total), None, 0)
 
 
 def _zeros(spec: Spec, like: Any) -> Any:

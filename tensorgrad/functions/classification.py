@@ -58,7 +58,7 @@ class SubtractAt(Op):
     def forward(self, x: Array, c: Array, rows: Array, t: Array) -> Array:
         self.keep(rows, t)
         y = x if self.overwrite else self.backend.copy(x)
-        return self.backend.scatter_add(y, (rows, t), -c)
+        return self.backend.add_distinct(y, (rows, t), -c)
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike, None, None]:
         return gy, (-gy[self.kept] if self.edges[1] else None), None, None

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Variable
+from tensorgrad.core.engine import Copy
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import add, mul
 from tensorgrad.functions.complex_parts import conj
@@ -25,13 +26,14 @@ class MatMul(Op):
             y = x0 @ x1
         except Exception as error:
             _explain(x0, x1, error)
-            raise
+            y = _dense(self, x0) @ _dense(self, x1)
         self.ndims = (len(x0.shape), len(x1.shape))
         return y
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         x1, x0 = self.saved
         n0, n1 = self.ndims
+        gy = _dense(self, gy)
         if n0 == n1 == 2:
             return (None if x1 is None else gy @ x1.T), (None if x0 is None else x0.T @ gy)
         return (
@@ -92,6 +94,7 @@ class Linear(Op):
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ...]:
         x, W = self.saved
+        gy = _dense(self, gy)
         to_b = len(self.edges) == 3 and self.edges[2] is not None
         gx = None if W is None else gy @ W.T
         if x is None and not to_b:
@@ -157,6 +160,15 @@ class VecDot(Op):
         x1, x0 = self.saved
         gy = self.xp.expand_dims(gy, axis=self.axis)
         return (None if x1 is None else gy * x1), (None if x0 is None else gy * x0)
+
+
+def _dense(op: Op, x: ArrayLike) -> ArrayLike:
+    """The same in memory of its own where it was broadcast: the gradient of a sum, for one.
+
+    A matrix product of such an array is slow in NumPy and an error in dpnp.
+    """
+    array = x.data if isinstance(x, Variable) else x
+    return op.nested(Copy(), x) if 0 in getattr(array, "strides", ()) else x
 
 
 def _transposed(xp: Any, x: ArrayLike) -> ArrayLike:

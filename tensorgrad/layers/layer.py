@@ -64,12 +64,24 @@ class Layer:
 
     def params(self) -> Iterator[Parameter]:
         """Every parameter of this layer and of those in it, each once, in order of definition."""
+        # The order is that of `_slots`; without its paths, since this runs twice in every training step.
+        found: dict[int, Parameter] = {}
         met: set[int] = set()
-        for _, layer in self._layers():
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) in met:
+                continue
+            met.add(id(layer))
+            inner = []
             for value in vars(layer).values():
-                if isinstance(value, Parameter) and id(value) not in met:
-                    met.add(id(value))
-                    yield value
+                if isinstance(value, Parameter):
+                    found.setdefault(id(value), value)
+                elif isinstance(value, Layer):
+                    inner.append(value)
+            inner.reverse()
+            stack += inner
+        return iter(found.values())
 
     def namedparams(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its path, as ``('l1/W', W)``; a shared one has its first path.

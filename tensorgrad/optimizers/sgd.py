@@ -29,7 +29,7 @@ class SGD(Optimizer):
         self.lr = lr
 
     def update_one(self, param: Any) -> None:
-        param.data -= float(self.lr) * param.grad.data
+        param.data = param.backend.add_scaled(param.data, param.grad.data, -float(self.lr))
 
 
 class MomentumSGD(Optimizer):
@@ -62,5 +62,5 @@ class MomentumSGD(Optimizer):
     def update_one(self, param: Any) -> None:
         state = self.state(param, "v")
         state["v"] *= float(self.momentum)
-        state["v"] -= float(self.lr) * param.grad.data
+        state["v"] = param.backend.add_scaled(state["v"], param.grad.data, -float(self.lr))
         param.data += state["v"]

@@ -56,6 +56,15 @@ class Array:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def __int__(self) -> int:
+        return int(self._held)
+
+    def __float__(self) -> float:
+        return float(self._held)
+
+    def __index__(self) -> int:
+        return operator.index(self._held)
+
     def __repr__(self) -> str:
         return f"tinyarray.{self._held!r}"
 
@@ -63,7 +72,9 @@ class Array:
 def _operator(name: str, reflected: bool) -> Any:
     function = getattr(operator, f"__{name}__")
 
-    def method(self: Array, *others: Any) -> Array:
+    def method(self: Array, *others: Any) -> Any:
+        if not all(isinstance(other, Array | bool | int | float | complex) for other in others):
+            return NotImplemented
         args = [self._held, *(_open(other) for other in others)]
         return Array(function(*(reversed(args) if reflected else args)))
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import tinyarray
+from tensorgrad.backend import Backend, importing
 
-from tensorgrad.backend import Backend
+with importing("tinyarray", install="python -m pip install tinyarray"):
+    import tinyarray
 
 
 class TinyarrayBackend(Backend):
     """Arrays of tinyarray."""
 
-    name = "tinyarray"
-    xp = tinyarray
+    name = "tinyarray"  # v.to("tinyarray")
+    xp = tinyarray  # the library's Array API namespace
     array_types = (tinyarray.Array,)
-    writable = False
+    writable = False  # x[i] += y does not work
 
     def from_numpy(self, array: Any, device: Any = None) -> Any:
         return tinyarray.from_host(array)
