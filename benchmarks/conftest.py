@@ -35,15 +35,14 @@ def race(benchmark, report, request: pytest.FixtureRequest) -> Callable[..., dic
     ) -> dict[str, float]:
         short = float(request.config.getoption("--benchmark-max-time")) < 0.5
         rounds = 5 if short else 41
-        for contender in (ours, *rivals.values()):
-            _time(contender, per_round)
-        pairs: dict[str, list[float]] = {name: [] for name in rivals}
         own = []
-        for _ in range(rounds):
-            own.append(_time(ours, per_round))
-            for name, rival in rivals.items():
-                pairs[name].append(own[-1] / _time(rival, per_round))
-        ratios = {name: median(values) for name, values in pairs.items()}
+        ratios = {}
+        for name, rival in rivals.items():
+            pairs = []
+            for _ in range(rounds):
+                own.append(_time(ours, per_round))
+                pairs.append(own[-1] / _time(rival, per_round))
+            ratios[name] = median(pairs)
         benchmark.extra_info.update(ratios={k: round(v, 3) for k, v in ratios.items()})
         shown = "   ".join(f"{ratio:6.2f} x {rival}" for rival, ratio in ratios.items())
         milliseconds = 1e3 * median(own) / per_round
@@ -55,6 +54,15 @@ def race(benchmark, report, request: pytest.FixtureRequest) -> Callable[..., dic
 
 
 def _time(work: Callable[[], object], times: int) -> float:
+    """Seconds of so many calls, after others that bring the caches back.
+
+    They also outlast the threads of the contender before: those of OpenMP spin for milliseconds when
+    their work is done, on cores that the next contender needs.
+    """
+    settled = perf_counter() + 0.01
+    work()
+    while perf_counter() < settled:
+        work()
     start = perf_counter()
     for _ in range(times):
         work()

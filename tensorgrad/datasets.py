@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,6 +118,8 @@ class Digits(Dataset):
         super().__init__(train, transform, target_transform)
 
     def prepare(self) -> None:
+        from pathlib import Path  # noqa: PLC0415  # it would take a tenth of `import tensorgrad`
+
         with np.load(Path(__file__).with_name("data") / "digits.npz") as archive:
             images, labels = archive["images"], archive["labels"]
         held_out = np.zeros(len(labels), dtype=bool)

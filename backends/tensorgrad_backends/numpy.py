@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.backend import Array, Backend, is_basic
 
-_BLOCK = 1 << 16  # elements: with the arrays that they come from they fit into the L2 cache
+_BLOCK = 1 << 17  # elements: with the arrays that they come from they fit into the L2 cache
 
 
 _add: Any = np.add  # the stubs know fewer forms of reduce than there are
@@ -35,6 +35,18 @@ def _reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -
     return x.reshape(shape) if copy is None else array_api_compat.numpy.reshape(x, shape, copy=copy)
 
 
+def _arange(
+    start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
+) -> Array:
+    _check(device)
+    return np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype=dtype)
+
+
+def _zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    _check(device)
+    return np.zeros(shape, dtype=dtype or np.float64)
+
+
 def _namespace() -> ModuleType:
     """array-api-compat's namespace, with the functions that every step calls taken more directly.
 
@@ -45,7 +57,7 @@ def _namespace() -> ModuleType:
     vars(namespace).update(
         {name: value for name, value in vars(array_api_compat.numpy).items() if not name.startswith("__")}
     )
-    vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape)
+    vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape, arange=_arange, zeros=_zeros)
     return namespace
 
 

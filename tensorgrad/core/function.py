@@ -201,7 +201,7 @@ class Function:
         if backend is None:
             return self(*_scalars_to_arrays(self, inputs))
         if self.no_grad_inputs:
-            generation = self._drop_edges(edges)
+            generation = self._drop_edges(edges, generation)
         self.backend = backend
         self.xp = backend.xp
         self.edges = tuple(edges)
@@ -226,21 +226,30 @@ class Function:
         return out
 
     def _finish_many(self, arrays: list[Any], ys: tuple[Any, ...], generation: int) -> Any:
-        ys = tuple(_to_array(self, y) for y in ys)
         node = None if generation == -2 else self
-        outs = tuple(make_variable(y, node, i) for i, y in enumerate(ys[: len(ys) - self.hidden]))
+        shown = len(ys) - self.hidden
+        made, specs, outs = [], [], []
+        for i, y in enumerate(ys):
+            array = y if BY_TYPE.get(type(y)) is not None else _to_array(self, y)
+            made.append(array)
+            specs.append((array.shape, array.dtype))
+            if i < shown:
+                outs.append(make_variable(array, node, i))
         if node is not None:
             self.generation = generation + 1
             self.outputs = tuple(map(ref, outs))
-            self.specs = tuple((y.shape, y.dtype) for y in ys)
+            self.specs = tuple(specs)
             self.several = True
-            self.saved = self._select(self.edges, arrays, ys)
-        return outs[0] if self.hidden and len(outs) == 1 else outs
+            self.saved = self._select(self.edges, arrays, tuple(made))
+        return outs[0] if self.hidden and shown == 1 else tuple(outs)
 
-    def _drop_edges(self, edges: list[Edge | None]) -> int:
-        for i in self.no_grad_inputs:
-            if i < len(edges):
-                edges[i] = None
+    def _drop_edges(self, edges: list[Edge | None], generation: int) -> int:
+        """Forget the edges of inputs that get no gradient; the highest generation of the others."""
+        unwanted = [i for i in self.no_grad_inputs if i < len(edges) and edges[i] is not None]
+        if not unwanted:
+            return generation
+        for i in unwanted:
+            edges[i] = None
         return max((e[0].generation for e in edges if e is not None), default=-2)
 
     def _uncalled(self) -> Function:
@@ -383,12 +392,15 @@ def _scalars_to_arrays(function: Function, inputs: tuple[Any, ...]) -> list[Any]
     return [asarray(x.data if isinstance(x, Variable) else x) for x in inputs]
 
 
+_NUMBERS = (np.generic, float, int, bool, complex)
+
+
 def _to_array(function: Function, y: Any) -> Array:
     """An output as an array: numbers become 0-d arrays of the inputs' library."""
     owner = BY_TYPE.get(type(y))
     if owner is not None:
         return y
-    if isinstance(y, np.generic | float | int | bool | complex):
+    if isinstance(y, _NUMBERS):
         return function.backend.as_array(y)
     if isinstance(y, Variable):
         raise TypeError(

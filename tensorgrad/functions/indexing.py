@@ -149,9 +149,18 @@ class Take(Op):
         return xp.permute_dims(gx, tuple(first.index(i) for i in range(len(shape)))), None
 
 
+def kind_of(dtype: Any) -> str:
+    """``b``, ``i`` or ``u`` for truth values, integers and those without a sign; else another letter."""
+    kind: str | None = getattr(dtype, "kind", None)  # libraries with dtypes of their own: by name
+    if kind is None:
+        name = str(dtype).rpartition(".")[2]
+        kind = "u" if name.startswith("uint") else name[:1]
+    return kind
+
+
 def is_mask(index: Array) -> bool:
     """Whether an index array holds truth values."""
-    return "bool" in str(index.dtype)
+    return kind_of(index.dtype) == "b"
 
 
 def index_array(name: str, x: Any, index: Any) -> tuple[Backend, Array]:
@@ -171,10 +180,11 @@ def index_array(name: str, x: Any, index: Any) -> tuple[Backend, Array]:
             f"got {other.name} {tuple(found.shape)}. Nothing is moved silently: "
             "use v.to(name) on one of them, or a list."
         )
-    kind = str(getattr(found, "dtype", type(found).__name__))
-    if "int" not in kind and "bool" not in kind:
-        raise IndexError(f"{name}: expected integers or bools as an index; got {kind}")
-    if "uint" in kind:  # PyTorch reads uint8 as a mask
+    dtype = getattr(found, "dtype", type(found).__name__)
+    kind = kind_of(dtype)
+    if kind not in "biu":
+        raise IndexError(f"{name}: expected integers or bools as an index; got {dtype}")
+    if kind == "u":  # PyTorch reads uint8 as a mask
         found = owner.xp.astype(found, owner.xp.int64)
     return owner, found
 
@@ -338,29 +348,34 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Variable:
 
 def _get_mixed(x: Any, index: tuple[Any, ...]) -> Variable:
     """``x[index]`` where some items are arrays, or something that stands for an integer."""
-    shape = shape_of("get_item", x)
-    items: list[Any] = []
-    for item in index:
-        if isinstance(item, bool | np.bool_):
-            raise IndexError("get_item: expected an array of bools as a mask; got one bool")
-        if type(item) in _BASIC:
-            items.append(item)
-        elif isinstance(item, np.integer):
-            items.append(int(item))
+    items = [item if type(item) in _BASIC else _index_item(x, item) for item in index]
+    if len(items) == 1 and type(items[0]) is not int:
+        (array,) = items
+        shape = shape_of("get_item", x)
+        if not is_mask(array):
+            if shape:
+                return Take(0)(x, array)  # type: ignore[no-any-return]
         else:
-            items.append(index_array("get_item", x, item)[1])
+            _check_mask(array, shape)
+            return GetElements()(x, array)  # type: ignore[no-any-return]
     if _BASIC.issuperset(map(type, items)):
         return GetItem(tuple(items))(x)  # type: ignore[no-any-return]
-    return _get_elements(x, shape, items)
+    return _get_elements(x, shape_of("get_item", x), items)
+
+
+def _index_item(x: Any, item: Any) -> Any:
+    """An integer, or an index array of the library of `x`."""
+    if isinstance(item, np.integer):
+        return int(item)
+    if isinstance(item, bool | np.bool_):
+        raise IndexError("get_item: expected an array of bools as a mask; got one bool")
+    return index_array("get_item", x, item)[1]
 
 
 def _get_elements(x: Any, shape: tuple[int, ...], items: list[Any]) -> Variable:
     """``x[items]`` where at least one item is an array."""
-    if len(items) == 1 and is_mask(items[0]):
-        _check_mask(items[0], shape)
-        return GetElements()(x, items[0])  # type: ignore[no-any-return]
     if len(items) <= len(shape) and all(_is_array(i) and not is_mask(i) for i in items):
-        return (Take(0) if len(items) == 1 else GetElements())(x, *items)  # type: ignore[no-any-return]
+        return GetElements()(x, *items)  # type: ignore[no-any-return]
     cuts, arrays, adjacent = _taken_apart(x, shape, items)
     if len(arrays) == 1:
         ((axis, array),) = arrays.items()

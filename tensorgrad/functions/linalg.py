@@ -24,7 +24,7 @@ class MatMul(Op):
     def forward(self, x0: Array, x1: Array) -> Array:
         try:
             y = x0 @ x1
-        except Exception as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             _explain(x0, x1, error)
             y = _dense(self, x0) @ _dense(self, x1)
         self.ndims = (len(x0.shape), len(x1.shape))

@@ -159,7 +159,7 @@ FFT = _named("fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft ir
 class _Module:
     """Attributes found once and then kept: those of one module of the standard."""
 
-    __name__: str
+    __name__ = "tensorgrad"  # also before __init__, where copies and pickles ask
 
     def __init__(self, name: str, source: Any) -> None:
         self.__name__ = name

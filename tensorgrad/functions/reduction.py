@@ -91,8 +91,13 @@ class Var(Reduction):
         self.correction = correction
 
     def forward(self, x: Array) -> Array:
-        axis = self.start(x)
-        return self.xp.var(x, axis=axis, correction=self.correction, keepdims=self.keepdims)
+        axis, c = self.start(x), self.correction
+        whole = int(c) if c == int(c) else 0  # PyTorch takes whole numbers only
+        y = self.xp.var(x, axis=axis, correction=whole, keepdims=self.keepdims)
+        if c == whole:
+            return y
+        n = self.count()
+        return y * (n / (n - c))
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (x,) = self.saved
@@ -110,8 +115,7 @@ class Std(Var):
     saves = (Input(0), Output(0))
 
     def forward(self, x: Array) -> Array:
-        axis = self.start(x)
-        return self.xp.std(x, axis=axis, correction=self.correction, keepdims=self.keepdims)
+        return self.xp.sqrt(super().forward(x))
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         x, y = self.saved

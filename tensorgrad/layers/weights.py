@@ -7,7 +7,6 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,8 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> Non
                 f"{name}: dtype {array.dtype} cannot be written to an npz file. "
                 "Convert it first, to float32 for example."
             )
-    import zipfile  # noqa: PLC0415  # it takes a while, and few programs need it
+    import zipfile  # noqa: PLC0415  # both take a while to import, and few programs need them
+    from pathlib import Path  # noqa: PLC0415
 
     target = Path(path).resolve()
     if not target.parent.is_dir():
@@ -62,7 +62,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, NumpyArray]:
     """
     import zipfile  # noqa: PLC0415  # as above
 
-    with Path(path).open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123  # as above
         try:
             with zipfile.ZipFile(file) as archive:
                 return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
