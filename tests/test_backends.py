@@ -272,6 +272,38 @@ def test_elements_that_the_standard_leaves_open(backend, case, dtype):
     check_elements(backend, backend.scatter_add, shape, index, dtype)
 
 
+def test_distinct_elements_are_added_to(backend):
+    base, values = numbers((3, 4), "float32"), numbers((3,), "float32", seed=1)
+    rows, columns = np.arange(3), np.asarray([2, 0, 2])
+    want = base.copy()
+    want[rows, columns] += values
+    index = of(backend, (rows, columns))
+    got = backend.add_distinct(backend.from_numpy(base), index, backend.from_numpy(values))
+    assert isinstance(got, backend.array_types)
+    np.testing.assert_array_equal(backend.to_numpy(got), want)
+
+
+@pytest.mark.parametrize("shape", [(), (3, 4), (1000, 300)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scaled_values_are_added(backend, shape, dtype):
+    base, values = np.asarray(numbers(shape, dtype)), np.asarray(numbers(shape, dtype, seed=1))
+    there = backend.from_numpy(base)
+    got = backend.add_scaled(there, backend.from_numpy(values), -0.5)
+    assert isinstance(got, backend.array_types)
+    got = backend.to_numpy(got)
+    assert got.dtype == base.dtype
+    np.testing.assert_array_equal(got, base - values / 2)
+
+
+def test_scaled_values_are_added_in_place_on_numpy_in_any_layout():
+    backend = get_backend("numpy")
+    base, values = numbers((700, 500), "float32"), numbers((500, 700), "float32", seed=1).T
+    want = base + 2 * values
+    got = backend.add_scaled(base, values, 2.0)
+    assert got is base
+    np.testing.assert_array_equal(got, want)
+
+
 def skip_default_formula(backend, dtype="float32"):
     if backend.name == "dask":
         pytest.skip("Dask always adds in a task of its own")

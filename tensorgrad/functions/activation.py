@@ -19,7 +19,8 @@ def sigmoid_of(xp: Any, x: Array) -> Array:
 
     ``e = exp(x)`` is cut where ``e / (1 + e)`` rounds to 1, before it can overflow.
     """
-    highest = 11.0 if x.dtype == getattr(xp, "float16", None) else 40.0
+    half = hasattr(xp, "float16") and x.dtype == xp.float16
+    highest = 11.0 if half else 40.0
     y = xp.exp(xp.minimum(x, highest))
     y /= y + 1
     return y

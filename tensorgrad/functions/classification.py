@@ -10,6 +10,7 @@ from tensorgrad.backend import Array, Backend
 from tensorgrad.core import ArrayLike, Function, Input, Op, Output, Variable, as_array
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.elementwise import log, unchanged
+from tensorgrad.functions.indexing import GetElements
 from tensorgrad.functions.reduction import sum as _sum
 from tensorgrad.functions.selection import clip
 from tensorgrad.functions.softmax import softmax
@@ -32,7 +33,7 @@ class SoftmaxCrossEntropy(Op):
         self.keep(rows, t)
         top = xp.max(x, axis=1, keepdims=True)
         logs = xp.log(xp.sum(xp.exp(x - top), axis=1, keepdims=True))
-        below = top - xp.reshape(x[rows, t], top.shape)  # exact where both are large
+        below = top - xp.reshape(self.backend.getitem(x, (rows, t)), top.shape)  # exact where both are large
         return xp.sum(logs + below) / x.shape[0], logs + top
 
     def backward(self, gy: ArrayLike, glogs: ArrayLike) -> tuple[ArrayLike, None]:
@@ -61,7 +62,8 @@ class SubtractAt(Op):
         return self.backend.add_distinct(y, (rows, t), -c)
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike, None, None]:
-        return gy, (-gy[self.kept] if self.edges[1] else None), None, None
+        gc = -self.nested(GetElements(), gy, *self.kept) if self.edges[1] else None
+        return gy, gc, None, None
 
 
 class Accuracy(Function):

@@ -1,0 +1,106 @@
+"""Complex numbers: the gradient of a real loss is ``dL/dRe x + i dL/dIm x``, against differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+import tensorgrad.functions as F
+from tensorgrad import Variable
+
+EPS = 1e-6
+
+
+def numbers(*shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0.5, 1.5, shape) + 1j * rng.uniform(0.5, 1.5, shape)
+
+
+W = numbers(2, 3, seed=7)
+C = numbers(2, 3, seed=8)
+
+HOLOMORPHIC = {
+    "add": lambda x: x + C,
+    "sub": lambda x: C - x,
+    "mul": lambda x: x * C * x,
+    "div": lambda x: C / x,
+    "square": lambda x: x**2,
+    "exp": F.exp,
+    "log": F.log,
+    "sin": F.sin,
+    "tanh": F.tanh,
+    "sqrt": F.sqrt,
+    "matmul": lambda x: F.matmul(x, numbers(3, 3, seed=9)),
+    "sum": lambda x: F.sum(x, axis=1, keepdims=True) * C,
+    "get_item": lambda x: x[:, np.array([0, 2, 0])],
+    "concat": lambda x: F.concat([x, x * x], axis=1),
+    "prod": lambda x: F.prod(x, axis=1),
+    "broadcast": lambda x: x[0] * C,
+}
+
+
+def loss_of(y):
+    """A real number of complex ones, in which both parts of every one count differently."""
+    weights = numbers(*y.shape, seed=3)
+    if isinstance(y, Variable):
+        return F.sum(F.real(y * weights))
+    return float((y * weights).real.sum())
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_the_gradient_is_that_of_differences_in_both_parts(name):
+    f = HOLOMORPHIC[name]
+    x = Variable(numbers(2, 3))
+    loss_of(f(x)).backward()
+    want = np.zeros((2, 3), complex)
+    for i in np.ndindex(2, 3):
+        for unit in (1, 1j):
+            step = np.zeros((2, 3), complex)
+            step[i] = EPS * unit
+            with tg.no_grad():
+                up, down = (loss_of(f(Variable(x.data + s)).data) for s in (step, -step))
+            want[i] += unit * (up - down) / (2 * EPS)
+    assert x.grad.dtype == x.dtype
+    np.testing.assert_allclose(x.grad.data, want, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_a_recorded_backward_gives_the_same(name):
+    f = HOLOMORPHIC[name]
+    plain, recorded = Variable(numbers(2, 3)), Variable(numbers(2, 3))
+    loss_of(f(plain)).backward()
+    loss_of(f(recorded)).backward(create_graph=True)
+    np.testing.assert_allclose(recorded.grad.data, plain.grad.data, rtol=1e-12)
+
+
+def test_the_second_derivative():
+    z = Variable(np.asarray(0.5 + 0.25j))
+    F.real(z**3).backward(create_graph=True)
+    g = z.grad  # conj(3 z^2)
+    np.testing.assert_allclose(g.data, np.conj(3 * z.data**2))
+    z.cleargrad()
+    F.real(g).backward()
+    np.testing.assert_allclose(z.grad.data, np.conj(6 * z.data))
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (F.real, lambda z: 1.0 + 0 * z),
+        (F.imag, lambda z: 1j + 0 * z),
+        (lambda z: F.real(F.conj(z) * z), lambda z: 2 * z),
+    ],
+    ids=["real", "imag", "square of the modulus"],
+)
+def test_functions_that_are_not_holomorphic(f, slope):
+    x = Variable(numbers(2, 3))
+    F.sum(f(x)).backward()
+    np.testing.assert_allclose(x.grad.data, slope(x.data), rtol=1e-12)
+
+
+def test_a_real_input_of_a_complex_product_has_a_real_gradient():
+    x, c = Variable(np.asarray([1.0, 2.0])), numbers(2)
+    F.sum(F.real(x * c)).backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_allclose(x.grad.data, c.real)
