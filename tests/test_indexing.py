@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
+from conftest import BACKENDS
 from tensorgrad import Variable
 from tensorgrad import functions as F
 from tensorgrad.backend import get_backend
 from tensorgrad.testing import assert_close, check_gradients
 from tensorgrad.testing.arrays import to_numpy
+
+EXAMPLES = 10 if {"jax", "dask"} & set(BACKENDS) else 150
+"""JAX compiles each shape anew, and dask makes a graph: a second for each example."""
 
 # -- any index that NumPy takes -------------------------------------------------------------------
 
@@ -110,13 +114,13 @@ def check_against_numpy(backend: Any, shape: tuple[int, ...], index: tuple[Any, 
     assert_close(x.grad, expected, rtol=1e-12, atol=0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(case=cases(basic=True))
 def test_slices_integers_none_and_ellipsis(backend, case):
     check_against_numpy(backend, *case)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2 * EXAMPLES, deadline=None)
 @given(case=cases(basic=False))
 def test_mixtures_with_integer_and_bool_arrays(backend, case):
     check_against_numpy(backend, *case)

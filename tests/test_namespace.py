@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -294,6 +296,11 @@ def test_unknown_names(backend, ns):
 def test_one_namespace_for_each_backend(backend, ns):
     assert ns is namespace_of(backend)
     assert repr(ns) == f"<namespace tensorgrad.{backend.name}>"
+
+
+def test_copies_and_pickles_are_the_namespace_itself(backend, ns):
+    for one in (ns, ns.linalg):
+        assert copy.copy(one) is copy.deepcopy(one) is pickle.loads(pickle.dumps(one)) is one
 
 
 def test_linalg(backend, ns):

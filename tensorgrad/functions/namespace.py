@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Backend, is_array
+from tensorgrad.backend import Backend, get_backend, is_array
 from tensorgrad.core import Config, Variable
 from tensorgrad.core.variable import make_variable
 from tensorgrad.functions import (
@@ -159,29 +159,25 @@ FFT = _named("fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft ir
 class _Module:
     """Attributes found once and then kept: those of one module of the standard."""
 
-    __name__ = "tensorgrad"  # also before __init__, where copies and pickles ask
-
-    def __init__(self, name: str, source: Any) -> None:
+    def __init__(self, name: str, source: Any, names: frozenset[str]) -> None:
         self.__name__ = name
         self._source = source
+        self._names = names
 
     def _find(self, name: str, missing: Any) -> Any:
         """The value of a name of the standard; `missing` if the array library lacks it."""
         raise NotImplementedError
 
-    def _names(self) -> frozenset[str]:
-        raise NotImplementedError
-
     def __getattr__(self, name: str) -> Any:
         missing = object()
-        value = self._find(name, missing) if name in self._names() else missing
+        value = self._find(name, missing) if name in self._names else missing
         if value is missing:
             raise AttributeError(f"namespace {self.__name__} has no attribute {name!r}", name=name, obj=self)
         setattr(self, name, value)  # found directly from now on
         return value
 
     def __dir__(self) -> list[str]:
-        return sorted(name for name in self._names() if hasattr(self, name))
+        return sorted(name for name in self._names if hasattr(self, name))
 
     def __repr__(self) -> str:
         return f"<namespace {self.__name__}>"
@@ -200,11 +196,12 @@ class Namespace(_Module):
     """
 
     def __init__(self, backend: Backend) -> None:
-        super().__init__(f"tensorgrad.{backend.name}", backend.xp)
+        super().__init__(f"tensorgrad.{backend.name}", backend.xp, _STANDARD)
         self._backend = backend
 
-    def _names(self) -> frozenset[str]:
-        return _STANDARD
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are this namespace again."""
+        return _of_backend, (self._backend.name,)
 
     def _find(self, name: str, missing: Any) -> Any:
         op = DIFFERENTIABLE.get(name) or CONSTANT.get(name)
@@ -214,7 +211,7 @@ class Namespace(_Module):
         if name in ATTRIBUTES or value is missing:
             return value
         if name in _EXTENSIONS:
-            return Extension(f"{self.__name__}.{name}", value, *_EXTENSIONS[name])
+            return Extension(self, name, value)
         return _constant(value, None if name in STEPS else f"{self.__name__}.{name}")
 
     # -- what asks for a dtype, not for values ---------------------------------------------------
@@ -262,15 +259,14 @@ class Namespace(_Module):
 class Extension(_Module):
     """An extension of the standard, such as ``linalg``."""
 
-    def __init__(
-        self, name: str, source: Any, names: frozenset[str], ops: dict[str, Callable[..., Any]]
-    ) -> None:
-        super().__init__(name, source)
-        self._others = names
+    def __init__(self, whole: Namespace, name: str, source: Any) -> None:
+        others, ops = _EXTENSIONS[name]
+        super().__init__(f"{whole.__name__}.{name}", source, others.union(ops))
         self._ops = ops
+        self._way = (whole, name)
 
-    def _names(self) -> frozenset[str]:
-        return self._others | self._ops.keys()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, self._way
 
     def _find(self, name: str, missing: Any) -> Any:
         value = self._ops.get(name) or getattr(self._source, name, missing)
@@ -356,3 +352,7 @@ def namespace(backend: Backend) -> Namespace:
     if made is None or made._backend is not backend:
         made = _made[backend.name] = Namespace(backend)
     return made
+
+
+def _of_backend(name: str) -> Namespace:
+    return namespace(get_backend(name))
