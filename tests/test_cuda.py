@@ -26,7 +26,7 @@ from tensorgrad import backend as contract
 from tensorgrad import cuda
 from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
 
-ROOT = Path(__file__).parent.parent
+PACKAGE = Path(importlib.util.find_spec("tensorgrad").origin).parent
 SOURCE = Path(importlib.util.find_spec("tensorgrad_backends").origin).with_name("cupy.py")
 
 without_gpu = pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")
@@ -476,7 +476,7 @@ def names_of_cupy() -> list[str]:
 def names_of_xp() -> list[str]:
     """Every ``xp.name`` in the sources of tensorgrad: what ops ask of a namespace."""
     found = set()
-    for file in (ROOT / "tensorgrad").rglob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             parts = dotted(node)
             if "xp" in parts[:-1]:

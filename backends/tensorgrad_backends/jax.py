@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, importing, native
+from tensorgrad.backend import Array, Backend, importing, is_basic, native
 
 with importing("JAX", install="python -m pip install jax"):
     import jax
@@ -56,6 +56,11 @@ class JaxBackend(Backend):
         return jnp.array(array, copy=True)
 
     # -- what the standard leaves open -----------------------------------------------------------
+
+    def getitem(self, array: Array, index: Any) -> Array:
+        if is_basic(index):
+            np.broadcast_to(False, array.shape)[index]  # an IndexError where JAX would take the last element
+        return array[index]
 
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         return base.at[index].add(values)
