@@ -165,7 +165,10 @@ class Backend:
 
     def is_complex(self, dtype: Any) -> bool:
         """Whether `dtype` is complex."""
-        return bool(self.xp.isdtype(dtype, "complex floating"))
+        known = self.known_complex.get(dtype)
+        if known is None:
+            known = self.known_complex[dtype] = bool(self.xp.isdtype(dtype, "complex floating"))
+        return known
 
     def ones_like(self, array: Array) -> Array:
         """Ones of the same shape, dtype and device."""

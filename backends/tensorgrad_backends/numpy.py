@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,11 @@ def _zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
     return np.zeros(shape, dtype=dtype or np.float64)
 
 
+def _astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    _check(device)
+    return x.astype(dtype, copy=copy)
+
+
 def _namespace() -> ModuleType:
     """array-api-compat's namespace, with the functions that every step calls taken more directly.
 
@@ -58,6 +64,7 @@ def _namespace() -> ModuleType:
         {name: value for name, value in vars(array_api_compat.numpy).items() if not name.startswith("__")}
     )
     vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape, arange=_arange, zeros=_zeros)
+    vars(namespace).update(astype=_astype, isdtype=lru_cache(array_api_compat.numpy.isdtype))
     return namespace
 
 
@@ -89,6 +96,9 @@ class NumpyBackend(Backend):
     def as_array(self, value: Any) -> Array:
         return np.asarray(value)
 
+    def getitem(self, array: Array, index: Any) -> Array:
+        return np.asarray(array[index])
+
     def copy(self, array: Array) -> Array:
         return np.array(array)
 
@@ -109,7 +119,7 @@ class NumpyBackend(Backend):
         return draws.astype(dtype, copy=False)
 
     def ones_like(self, array: Array) -> Array:
-        return np.ones(array.shape, array.dtype)
+        return np.ones(array.shape, array.dtype) if array.ndim else np.array(1, array.dtype)
 
     def add_distinct(self, base: Array, index: Any, values: Array) -> Array:
         base[index] += values
@@ -117,8 +127,8 @@ class NumpyBackend(Backend):
 
     def add_scaled(self, base: Array, values: Array, scale: float) -> Array:
         """In blocks that stay in the cache: a temporary of full size costs more in page faults."""
-        whole = base.flags.c_contiguous and values.flags.c_contiguous and base.dtype == values.dtype
-        if base.size <= _BLOCK or not whole:
+        whole = base.size > _BLOCK and base.flags.c_contiguous and values.flags.c_contiguous
+        if not whole or base.dtype != values.dtype:
             base += scale * values
             return base
         flat, added = base.reshape(-1), values.reshape(-1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backend import backend_of
-from tensorgrad.core.config import using_config
+from tensorgrad.core.config import STATE, set_recording
 from tensorgrad.core.engine import Pass
 from tensorgrad.core.function import Function
 from tensorgrad.core.node import Leaf
@@ -16,14 +16,10 @@ from tensorgrad.core.variable import Variable, method
 
 def _seed(v: Variable, grad: Any) -> Any:
     """The gradient that a backward starts from, as an array or a Variable."""
-    creator = v.creator
-    if (
-        grad is None
-        and creator is not None
-        and v.grad is not None
-        and not any(v.grad is r() for r in creator.retained)  # set by the user, as in the book
-    ):
-        grad = v.grad
+    if grad is None and v.grad is not None:
+        creator = v.creator
+        if creator is not None and not any(v.grad is r() for r in creator.retained):
+            grad = v.grad  # set by the user, as in the book
     if grad is None:
         return v.backend.ones_like(v.data)
     array = grad.data if isinstance(grad, Variable) else grad
@@ -84,14 +80,17 @@ def backward(
             "constants alone, or made with requires_grad=False"
         )
     seed = _seed(self, grad)
-    with using_config("enable_backprop", create_graph):
+    before = set_recording(create_graph)
+    try:
         one = Pass(create_graph=create_graph, retain_graph=retain_graph, retain_grad=retain_grad)
         one.start(self, seed)
         del seed
         one.run()
-        if self.creator is not None and not retain_grad:
+        if not retain_grad and not isinstance(self._node, Leaf):
             self.grad = None
         one.deliver()
+    finally:
+        STATE.set(before)
 
 
 @method

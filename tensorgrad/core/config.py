@@ -71,6 +71,17 @@ class _Config:
 Config = _Config()
 
 
+def set_recording(recording: bool) -> State:
+    """Switch recording on or off in this context, and return the state to go back to with ``STATE.set``.
+
+    `using_config` without its object, for the engine: it does this twice in every training step.
+    """
+    before = STATE.get()
+    if before.enable_backprop is not recording:
+        STATE.set(_changed(before, "enable_backprop", recording))
+    return before
+
+
 class using_config(ContextDecorator):
     """Set one configuration value for a ``with`` block, or for the calls of a decorated function.
 

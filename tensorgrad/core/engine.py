@@ -13,7 +13,7 @@ from typing import Any
 from weakref import ref
 
 from tensorgrad.backend import BY_TYPE, Backend, backend_of
-from tensorgrad.core.config import using_config
+from tensorgrad.core.config import STATE, set_recording
 from tensorgrad.core.function import Function, Op
 from tensorgrad.core.node import Edge, Leaf, Spec
 from tensorgrad.core.variable import Variable, as_array, make_variable
@@ -103,6 +103,8 @@ class Pass:
         raw = not self.create_graph
         special = self.retain_grad or bool(self.watched)
         useful = self.useful
+        leaves, retain_graph = self.leaves, self.retain_graph
+        real = None  # the dtype that was last seen not to be complex
         while heap:
             node = heappop(heap)[2]
             gys = table.pop(node)
@@ -116,17 +118,14 @@ class Pass:
                     "first. Pass retain_graph=True to the first backward, or compute the output again."
                 )
             dtype = node.specs[0][1]
-            is_complex = node.backend.known_complex.get(dtype)
-            if is_complex is None:
-                is_complex = node.backend.known_complex[dtype] = node.backend.is_complex(dtype)
-            if is_complex and node.on_arrays:
+            if dtype is not real:
+                real = None if node.backend.is_complex(dtype) else dtype
+            if real is None and node.on_arrays:
                 gxs = self._conjugated(node, gys)
             elif not (raw and node.on_arrays):
                 gxs = self._backward_on_variables(node, gys if node.several else [gys])
-            elif node.several:
-                gxs = node.backward(*gys)
             else:
-                gxs = node.backward(gys)
+                gxs = node.backward(*gys) if node.several else node.backward(gys)
             if gxs.__class__ is not tuple:
                 gxs = (gxs,)
             edges = node.edges
@@ -135,7 +134,7 @@ class Pass:
                     f"{type(node).__name__}.backward: expected {len(edges)} gradients, one for each "
                     f"input; got {len(gxs)}"
                 )
-            if not self.retain_graph:
+            if not retain_graph:
                 node.release()
             for edge, gx in zip(edges, gxs):  # noqa: B905  # the lengths are equal: checked above
                 if edge is None or gx is None:
@@ -147,7 +146,10 @@ class Pass:
                 owned = node.fresh
                 if gx.shape != shape or (gx.dtype is not dtype and gx.dtype != dtype):
                     fitted = self._fit(node, gx, shape, dtype)
-                    self.add(target, index, fitted, owned or fitted is not gx)
+                    owned = owned or fitted is not gx
+                    gx = fitted  # noqa: PLW2901
+                if isinstance(target, Leaf) and target not in leaves:
+                    leaves[target] = (gx, owned)
                 else:
                     self.add(target, index, gx, owned)
             gys = gx = fitted = None  # gradients do not outlive their node
@@ -315,7 +317,8 @@ def gradients(
     edges: list[Edge] = [(x._node or x._make_leaf(), x._index) for x in inputs]
     if not starts or not edges:
         return [None] * len(inputs)
-    with using_config("enable_backprop", create_graph):
+    before = set_recording(create_graph)
+    try:
         one = Pass(create_graph=create_graph, retain_graph=retain_graph)
         one.watch(edges, [(o._node or o._make_leaf(), o._index) for o, _ in starts])
         for output, seed in starts:
@@ -324,4 +327,6 @@ def gradients(
         one.run()
         for leaf, (g, owned) in one.leaves.items():
             one.watched[leaf, 0] = g if owned or create_graph else one.own(g)
+    finally:
+        STATE.set(before)
     return [one.watched.get(edge) for edge in edges]

@@ -45,22 +45,12 @@ def _selector(plan: tuple[Input | Output, ...] | None) -> _Selector:
     """A function (edges, inputs, outputs) -> what a call keeps, of that only what will be asked for."""
     if plan is None:
         return lambda _edges, xs, ys: (*xs, *ys)
-    if plan == (Output(0),) and isinstance(plan[0], Output):
-        return lambda _edges, _xs, ys: ys[:1]
-    if len(plan) == 1 and plan[0] == Input(0):
-        return lambda _edges, xs, _ys: (xs[0],)
-    steps = [(isinstance(item, Output), item.position, getattr(item, "needed_by", None)) for item in plan]
-
-    def select(edges: Any, xs: list[Any], ys: tuple[Any, ...]) -> tuple[Any, ...]:
-        kept: tuple[Any, ...] = ()
-        for of_output, i, needed_by in steps:
-            if needed_by is not None and edges[needed_by] is None:
-                kept += (None,)
-            else:
-                kept += (ys[i] if of_output else xs[i],)
-        return kept
-
-    return select
+    kept = ""  # written out, as a loop would be half of what a call costs
+    for item in plan:
+        kept += f"{'ys' if isinstance(item, Output) else 'xs'}[{item.position}]"
+        needed_by = getattr(item, "needed_by", None)
+        kept += ", " if needed_by is None else f" if edges[{needed_by}] is not None else None, "
+    return eval(f"lambda edges, xs, ys: ({kept})")  # type: ignore[no-any-return]
 
 
 class Function:
@@ -227,21 +217,17 @@ class Function:
 
     def _finish_many(self, arrays: list[Any], ys: tuple[Any, ...], generation: int) -> Any:
         node = None if generation == -2 else self
-        shown = len(ys) - self.hidden
-        made, specs, outs = [], [], []
-        for i, y in enumerate(ys):
-            array = y if BY_TYPE.get(type(y)) is not None else _to_array(self, y)
-            made.append(array)
-            specs.append((array.shape, array.dtype))
-            if i < shown:
-                outs.append(make_variable(array, node, i))
+        made = [_to_array(self, y) if BY_TYPE.get(type(y)) is None else y for y in ys]
+        hidden = self.hidden
+        shown = made[:-hidden] if hidden else made
+        outs = [make_variable(y, node, i) for i, y in enumerate(shown)]
         if node is not None:
             self.generation = generation + 1
             self.outputs = tuple(map(ref, outs))
-            self.specs = tuple(specs)
+            self.specs = tuple([(y.shape, y.dtype) for y in made])
             self.several = True
-            self.saved = self._select(self.edges, arrays, tuple(made))
-        return outs[0] if self.hidden and shown == 1 else tuple(outs)
+            self.saved = self._select(self.edges, arrays, made)
+        return outs[0] if hidden and len(outs) == 1 else tuple(outs)
 
     def _drop_edges(self, edges: list[Edge | None], generation: int) -> int:
         """Forget the edges of inputs that get no gradient; the highest generation of the others."""

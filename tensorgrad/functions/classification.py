@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backend import Array, Backend
-from tensorgrad.core import ArrayLike, Function, Input, Op, Output, Variable, as_array
+from tensorgrad.core import ArrayLike, Function, Op, Output, Variable, as_array
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.elementwise import log, unchanged
 from tensorgrad.functions.indexing import GetElements
@@ -19,33 +19,36 @@ from tensorgrad.functions.softmax import softmax
 class SoftmaxCrossEntropy(Op):
     """``y = mean of log(sum exp(x_i)) - x_i[t_i]`` over rows i; ``gx = (softmax(x) - onehot(t)) / n``.
 
-    The hidden output is the ``log(sum exp(x_i))``, from which backward gets the softmax in one step.
+    The hidden output is the softmax, which is all that backward needs.
     """
 
     no_grad_inputs = (1,)
     hidden = 1
-    saves = (Input(0), Output(1))
+    saves = Output(1)
     fresh = True
 
     def forward(self, x: Array, t: Array) -> tuple[Array, Array]:
         xp = self.xp
         rows, t = _label_index("softmax_cross_entropy", self.backend, x, t)
         self.keep(rows, t)
-        top = xp.max(x, axis=1, keepdims=True)
-        logs = xp.log(xp.sum(xp.exp(x - top), axis=1, keepdims=True))
-        below = top - xp.reshape(self.backend.getitem(x, (rows, t)), top.shape)  # exact where both are large
-        return xp.sum(logs + below) / x.shape[0], logs + top
+        x = x - xp.max(x, axis=1, keepdims=True)
+        right = self.backend.getitem(x, (rows, t))
+        p = xp.exp(x)
+        total = xp.sum(p, axis=1, keepdims=True)
+        p /= total
+        return xp.sum(xp.log(xp.reshape(total, rows.shape)) - right) / rows.shape[0], p
 
-    def backward(self, gy: ArrayLike, glogs: ArrayLike) -> tuple[ArrayLike, None]:
-        x, logs = self.saved
+    def backward(self, gy: ArrayLike, gp: ArrayLike) -> tuple[ArrayLike, None]:
+        (p,) = self.saved
         rows, t = self.kept
-        gx = self.xp.exp(x - logs)
+        gx = None if gp is None else p * (gp - self.xp.sum(p * gp, axis=1, keepdims=True))
         if gy is None:
-            gx *= glogs
             return gx, None
-        g = gy / x.shape[0]
-        gx *= g if glogs is None else g + glogs
-        return self.nested(SubtractAt(overwrite=not self.recording), gx, g, rows, t), None
+        g = gy / p.shape[0]
+        gx = p * g if gx is None else gx + p * g
+        if self.recording:
+            return SubtractAt()(gx, g, rows, t), None
+        return self.backend.add_distinct(gx, (rows, t), -g), None
 
 
 class SubtractAt(Op):
@@ -53,13 +56,9 @@ class SubtractAt(Op):
 
     no_grad_inputs = (2, 3)
 
-    def __init__(self, *, overwrite: bool) -> None:
-        self.overwrite = overwrite
-
     def forward(self, x: Array, c: Array, rows: Array, t: Array) -> Array:
         self.keep(rows, t)
-        y = x if self.overwrite else self.backend.copy(x)
-        return self.backend.add_distinct(y, (rows, t), -c)
+        return self.backend.add_distinct(self.backend.copy(x), (rows, t), -c)
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike, None, None]:
         gc = -self.nested(GetElements(), gy, *self.kept) if self.edges[1] else None
@@ -98,11 +97,12 @@ def _label_index(name: str, backend: Backend, x: Array, t: Array) -> tuple[Array
     xp = backend.xp
     _check_labels(name, xp, x, t)
     rows = xp.arange(x.shape[0], device=backend.device(x))
-    t = xp.reshape(t, rows.shape)
+    if len(t.shape) == 2:
+        t = xp.reshape(t, rows.shape)
     if t.dtype != rows.dtype:
         t = xp.astype(t, rows.dtype)
     if isinstance(t, np.ndarray):  # elsewhere, looking would mean waiting for a device
-        highest = t.view(f"u{t.itemsize}").max()  # what is below 0 is highest of all
+        highest = np.maximum.reduce(t.view(np.uintp))  # what is below 0 is highest of all
         if highest >= x.shape[1]:
             raise ValueError(
                 f"{name}: expected labels from 0 to {x.shape[1] - 1}, one for each column of the "

@@ -74,12 +74,13 @@ class Linear(Op):
 
     def forward(self, x: Array, W: Array, b: Array | None = None) -> Array:
         x_shape = x.shape
-        if len(W.shape) != 2 or len(x_shape) == 0 or x_shape[-1] != W.shape[0]:
+        w_shape = W.shape
+        if len(w_shape) != 2 or len(x_shape) == 0 or x_shape[-1] != w_shape[0]:
             raise ValueError(
                 f"linear: expected x.shape[-1] == W.shape[0], with W of shape (in, out); "
                 f"got {tuple(x_shape)} @ {tuple(W.shape)}. Is W transposed?"
             )
-        if b is not None and getattr(b, "shape", ()) != W.shape[1:]:
+        if b is not None and getattr(b, "shape", ()) != w_shape[1:]:
             raise ValueError(
                 f"linear: expected b of shape (out,) == {tuple(W.shape[1:])}; "
                 f"got {tuple(getattr(b, 'shape', ()))}. x @ W + b takes others."

@@ -55,10 +55,12 @@ class Layer:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`, and remember inputs and outputs weakly."""
         outputs = self.forward(*inputs, **options)
-        several = outputs if isinstance(outputs, tuple) else (outputs,)
         self.inputs = tuple(map(_weak, inputs))
-        self.outputs = tuple(map(_weak, several))
-        return several[0] if len(several) == 1 else outputs
+        if not isinstance(outputs, tuple):
+            self.outputs = (_weak(outputs),)
+            return outputs
+        self.outputs = tuple(map(_weak, outputs))
+        return outputs[0] if len(outputs) == 1 else outputs
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -75,12 +77,14 @@ class Layer:
             met.add(id(layer))
             inner = []
             for value in vars(layer).values():
-                if isinstance(value, Parameter):
+                kind = type(value)
+                if kind is tuple:
+                    continue
+                if kind is Parameter or isinstance(value, Parameter):
                     found.setdefault(id(value), value)
                 elif isinstance(value, Layer):
                     inner.append(value)
-            inner.reverse()
-            stack += inner
+            stack += reversed(inner)
         return iter(found.values())
 
     def namedparams(self) -> Iterator[tuple[str, Parameter]]:
