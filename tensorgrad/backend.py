@@ -216,6 +216,41 @@ class Backend:
         sums = xp.take(sums, last, axis=0)
         return base + xp.reshape(xp.where(hit, sums, xp.zeros_like(sums)), base.shape)
 
+    def setitem(self, base: Array, index: Any, values: Any) -> Array:
+        """Put `values` at an index of integers and slices.
+
+        `base` may be overwritten; use what is returned. `values` is an array that broadcasts to
+        ``base[index]``, or a number.
+        """
+        base[index] = values
+        return base
+
+    def last_writers(self, positions: Array, size: int) -> tuple[Array, Array]:
+        """What stands where after values were written one after the other at `positions`.
+
+        Parameters
+        ----------
+        positions : array of int, shape (n,), n > 0
+            Less than `size`.
+
+        Returns
+        -------
+        written : array of bool, shape (size,)
+        last : array of int, shape (size,)
+            The number of the value that was written last; any number where none was.
+        """
+        xp = self.xp
+        order = xp.argsort(positions, stable=True)
+        positions = xp.take(positions, order, axis=0)
+        targets = xp.arange(size, device=self.device(positions))
+        found = xp.searchsorted(positions, targets, side="right") - 1
+        found = xp.where(found < 0, xp.zeros_like(found), found)
+        return xp.take(positions, found, axis=0) == targets, xp.take(order, found, axis=0)
+
+    def may_overwrite(self, holder: Any) -> bool:
+        """Whether ``holder.data`` can be changed in place and nothing else refers to its memory."""
+        return False
+
     def add_distinct(self, base: Array, index: Any, values: Array) -> Array:
         """`scatter_add` with an index in which no element occurs twice, which may be faster."""
         return self.scatter_add(base, index, values)

@@ -79,6 +79,11 @@ class DaskBackend(Backend):
         picked = dask.delayed(_getitem, pure=True)(array, index)
         return da.from_delayed(picked, shape=shape, dtype=array.dtype)
 
+    def setitem(self, base: Array, index: Any, values: Any) -> Array:
+        """One task over the whole array."""
+        changed = dask.delayed(_set_at, pure=True)(base, index, values)
+        return da.from_delayed(changed, shape=base.shape, dtype=base.dtype)
+
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         """One task over the whole array."""
         added = dask.delayed(_add_at, pure=True)(base, index, values)
@@ -112,6 +117,12 @@ def _add_at(base: Any, index: Any, values: Any) -> Any:
     total = np.array(base)
     np.add.at(total, index, values)
     return total
+
+
+def _set_at(base: Any, index: Any, values: Any) -> Any:
+    changed = np.array(base)
+    changed[index] = values
+    return changed
 
 
 def _check(device: Any) -> None:

@@ -62,6 +62,9 @@ class JaxBackend(Backend):
             np.broadcast_to(False, array.shape)[index]  # an IndexError where JAX would take the last element
         return array[index]
 
+    def setitem(self, base: Array, index: Any, values: Any) -> Array:
+        return base.at[index].set(values)
+
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         return base.at[index].add(values)
 

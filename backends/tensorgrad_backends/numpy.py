@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from functools import lru_cache
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import array_api_compat.numpy
@@ -102,6 +103,20 @@ class NumpyBackend(Backend):
     def copy(self, array: Array) -> Array:
         return np.array(array)
 
+    def last_writers(self, positions: Array, size: int) -> tuple[Array, Array]:
+        last = np.full(size, -1)
+        last[positions] = np.arange(positions.size)
+        written = last >= 0
+        last[~written] = 0
+        return written, last
+
+    def may_overwrite(self, holder: Any) -> bool:
+        array = holder.data
+        if array.base is not None or not array.flags.writeable:
+            return False
+        del array
+        return _references(holder) <= _OF_THE_HOLDER
+
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         if is_basic(index) or (isinstance(index, np.ndarray) and index.dtype == np.bool_):
             base[index] += values
@@ -145,6 +160,14 @@ class NumpyBackend(Backend):
         except ImportError:
             return None
         return getattr(library, name, None)
+
+
+def _references(holder: Any) -> int:
+    """How many references to the array there are, as far as the interpreter counts them."""
+    return sys.getrefcount(holder.data) if hasattr(sys, "getrefcount") else sys.maxsize
+
+
+_OF_THE_HOLDER = _references(SimpleNamespace(data=np.zeros(()))) if hasattr(sys, "getrefcount") else 0
 
 
 def _add_rows(base: Array, items: tuple[Array, ...], values: Array) -> None:

@@ -71,6 +71,17 @@ class TorchBackend(Backend):
         items = index if isinstance(index, tuple) else (index,)
         return _backwards(array, items) if _turned(items) else array[index]
 
+    def setitem(self, base: Array, index: Any, values: Any) -> Array:
+        items = index if isinstance(index, tuple) else (index,)
+        if not _turned(items):
+            base[index] = values
+            return base
+        positions = torch.arange(base.numel(), device=base.device).reshape(base.shape)
+        positions = self.getitem(positions, index)
+        values = torch.as_tensor(values, dtype=base.dtype, device=base.device).expand(positions.shape)
+        base.view(-1)[positions.reshape(-1)] = values.reshape(-1)
+        return base
+
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         items = index if isinstance(index, tuple) else (index,)
         if is_basic(index) and not _turned(items):

@@ -49,6 +49,7 @@ from tensorgrad.functions.extremes import min as min
 from tensorgrad.functions.indexing import get_item as get_item
 from tensorgrad.functions.indexing import take as take
 from tensorgrad.functions.indexing import take_along_axis as take_along_axis
+from tensorgrad.functions.inplace import set_item as set_item
 from tensorgrad.functions.joining import concat as concat
 from tensorgrad.functions.joining import split as split
 from tensorgrad.functions.joining import stack as stack

@@ -33,6 +33,8 @@ GreaterEqual = _constant("GreaterEqual", operator.ge, "x0 >= x1")
 And = _constant("And", operator.and_, "x0 & x1")
 Or = _constant("Or", operator.or_, "x0 | x1")
 Xor = _constant("Xor", operator.xor, "x0 ^ x1")
+LeftShift = _constant("LeftShift", operator.lshift, "x0 << x1")
+RightShift = _constant("RightShift", operator.rshift, "x0 >> x1")
 Invert = _constant("Invert", operator.invert, "~x")
 
 

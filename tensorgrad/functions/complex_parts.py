@@ -6,11 +6,14 @@ from typing import Any
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Real, Sample, samples
 
 
-class RealPart(Op):
+class RealPart(ViewOp):
     """``y = real x``; ``gx = gy``."""
+
+    pick = False
 
     def forward(self, x: Array) -> Array:
         return self.xp.real(x) if self.backend.is_complex(x.dtype) else x
@@ -19,10 +22,11 @@ class RealPart(Op):
         return gy
 
 
-class ImagPart(Op):
+class ImagPart(ViewOp):
     """``y = imag x``; ``gx = i gy``, 0 where x is real."""
 
     fresh = True
+    pick = False
 
     def forward(self, x: Array) -> Array:
         self.dtype = x.dtype

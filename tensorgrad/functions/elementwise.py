@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.backend import Array
-from tensorgrad.core import ArrayLike, Input, Op, Output, Variable, as_array
+from tensorgrad.core import ArrayLike, Input, Op, Output, Variable
 from tensorgrad.core.sample import Real, Sample, samples
-from tensorgrad.core.variable import make_variable
 
 X = Input(0)
 Y = Output(0)
@@ -41,11 +40,6 @@ def unary(
     doc = f"``y = {name.lower()}(x)``, from the table."
     body = {"__doc__": doc, "saves": saves, "fresh": True, "forward": forward, "backward": backward}
     return type(name, (Op,), {**body, "__module__": __name__})
-
-
-def unchanged(x: Any) -> Variable:
-    """What an op gives that has nothing to do: a Variable as it is, anything else as a constant."""
-    return x if isinstance(x, Variable) else make_variable(as_array(x), None, 0)
 
 
 _LN2 = math.log(2)

@@ -14,15 +14,19 @@ import numpy as np
 
 from tensorgrad.backend import Array, Backend, backend_of
 from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Bools, Ints, Real, Sample, samples
 from tensorgrad.functions.indices import full_index, positions, shape_of_index
 from tensorgrad.functions.manipulation import axis_of, flatten, owner_of, permute_dims, shape_of
 
-_BASIC = frozenset((int, slice, type(None), EllipsisType))
+BASIC = frozenset((int, slice, type(None), EllipsisType))
+"""The types of what an index without arrays holds."""
 
 
-class GetItem(Op):
+class GetItem(ViewOp):
     """``y = x[index]`` with integers, slices, None and Ellipsis; the rest of the gradient is 0."""
+
+    setting = "index"
 
     def __init__(self, index: Any) -> None:
         self.index = index
@@ -234,7 +238,7 @@ def get_item(x: Any, slices: Any) -> Variable:
               [4. 4. 6.]])
     """
     index = slices if isinstance(slices, tuple) else (slices,)
-    if _BASIC.issuperset(map(type, index)):
+    if BASIC.issuperset(map(type, index)):
         if index.count(...) > 1:  # PyTorch lets it pass
             raise IndexError("get_item: expected at most one Ellipsis")
         return GetItem(slices)(x)  # type: ignore[no-any-return]
@@ -348,7 +352,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Variable:
 
 def _get_mixed(x: Any, index: tuple[Any, ...]) -> Variable:
     """``x[index]`` where some items are arrays, or something that stands for an integer."""
-    items = [item if type(item) in _BASIC else _index_item(x, item) for item in index]
+    items = [item if type(item) in BASIC else _index_item(x, item) for item in index]
     if len(items) == 1 and type(items[0]) is not int:
         (array,) = items
         shape = shape_of("get_item", x)
@@ -358,7 +362,7 @@ def _get_mixed(x: Any, index: tuple[Any, ...]) -> Variable:
         else:
             _check_mask(array, shape)
             return GetElements()(x, array)  # type: ignore[no-any-return]
-    if _BASIC.issuperset(map(type, items)):
+    if BASIC.issuperset(map(type, items)):
         return GetItem(tuple(items))(x)  # type: ignore[no-any-return]
     return _get_elements(x, shape_of("get_item", x), items)
 
@@ -451,7 +455,7 @@ def _taken_apart(
 
 
 def _is_array(item: Any) -> bool:
-    return type(item) not in _BASIC
+    return type(item) not in BASIC
 
 
 def _cut(x: Any, cuts: list[Any]) -> Any:

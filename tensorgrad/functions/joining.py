@@ -6,7 +6,9 @@ from typing import Any
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core.alias import share
 from tensorgrad.core.sample import Listed, Real, Sample, samples
+from tensorgrad.functions.indexing import GetItem
 from tensorgrad.functions.manipulation import axis_of, flatten, shape_of
 
 
@@ -214,18 +216,22 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Variable, ..
     axis = axis_of("split", axis, len(shape))
     n = shape[axis]
     if isinstance(indices_or_sections, int):
-        parts = indices_or_sections
-        if parts < 1 or n % parts:
+        count = indices_or_sections
+        if count < 1 or n % count:
             raise ValueError(
                 f"split: expected a number of equal parts of the {n} elements along axis {axis}; "
-                f"got {parts}. A list says where each further part starts."
+                f"got {count}. A list says where each further part starts."
             )
-        starts = list(range(0, n, n // parts)) if n else [0] * parts
+        starts = list(range(0, n, n // count)) if n else [0] * count
     else:
         starts = [0, *(min(max(i + n if i < 0 else i, 0), n) for i in indices_or_sections)]
         if starts != sorted(starts):
             raise ValueError(f"split: expected starts in ascending order; got {list(indices_or_sections)}")
-    return Split(starts, axis)(x)  # type: ignore[no-any-return]
+    parts: tuple[Variable, ...] = Split(starts, axis)(x)
+    if isinstance(x, Variable):
+        for part, start, stop in zip(parts, starts, [*starts[1:], n], strict=True):
+            share(x, part, (GetItem, (*(slice(None),) * axis, slice(start, stop))))
+    return parts
 
 
 @samples(Sample(Real((2, 3))), Sample(Real((2, 3)), axis=-1), Sample(Real((1, 2))))
@@ -253,4 +259,8 @@ def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
     variable([3. 4.])
     """
     axis = axis_of("unstack", axis, len(shape_of("unstack", x)))
-    return Unstack(axis)(x)  # type: ignore[no-any-return]
+    parts: tuple[Variable, ...] = Unstack(axis)(x)
+    if isinstance(x, Variable):
+        for i, part in enumerate(parts):
+            share(x, part, (GetItem, (*(slice(None),) * axis, i)))
+    return parts

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backend import Array, Backend, backend_of, get_backend
-from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core import ArrayLike, Op, Variable, as_array
 from tensorgrad.core import sum_to as _sum_to
+from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.core.variable import make_variable
 
 
-class Reshape(Op):
+class Reshape(ViewOp):
     """``y = x`` in another shape; so is the gradient."""
+
+    setting = "shape"
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -29,8 +32,10 @@ class Reshape(Op):
         return self.xp.reshape(gy, self.x_shape)
 
 
-class PermuteDims(Op):
+class PermuteDims(ViewOp):
     """``y = x`` with its axes in another order; the gradient goes back to the first order."""
+
+    setting = "axes"
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         self.axes = axes
@@ -45,8 +50,11 @@ class PermuteDims(Op):
         return self.xp.permute_dims(gy, tuple(axes.index(i) for i in range(len(axes))))
 
 
-class BroadcastTo(Op):
+class BroadcastTo(ViewOp):
     """``y = x`` repeated to a shape; the gradient is summed back."""
+
+    setting = "shape"
+    pick = False
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -74,8 +82,21 @@ class SumTo(Op):
 
 
 def unchanged(x: Any) -> Variable:
-    """A Variable as it is, an array as a constant: the result of an op that has nothing to do."""
+    """A Variable as it is, an array as a constant: the result of a view of everything."""
     return x if isinstance(x, Variable) else make_variable(x, None, 0)
+
+
+def same_value(x: Any) -> Variable:
+    """The value of `x` under a handle of its own: the result of an op that has nothing to do.
+
+    In-place operators on the one leave the other alone. A leaf that requires a gradient, which they do not
+    change, is returned itself.
+    """
+    if not isinstance(x, Variable):
+        return make_variable(as_array(x), None, 0)
+    if x.creator is None and x.requires_grad:
+        return x
+    return make_variable(x.data, x._node if x.requires_grad else None, x._index)
 
 
 def shape_of(name: str, x: Any) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Config, Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
-from tensorgrad.functions.elementwise import unchanged
+from tensorgrad.functions.manipulation import same_value
 
 
 class Dropout(Op):
@@ -80,5 +80,5 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     if not 0 <= dropout_ratio <= 1:
         raise ValueError(f"dropout: expected a dropout_ratio in [0, 1]; got {dropout_ratio}")
     if not Config.train:
-        return unchanged(x)
+        return same_value(x)
     return Dropout(dropout_ratio)(x)  # type: ignore[no-any-return]

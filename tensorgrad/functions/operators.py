@@ -18,6 +18,7 @@ from tensorgrad.functions import (
     elementwise,
     extremes,
     indexing,
+    inplace,
     linalg,
     manipulation,
     reduction,
@@ -29,6 +30,22 @@ _Method = Callable[[Variable, Any], Any]
 
 _OURS = (Variable, np.ndarray, np.generic, int, float, complex, list, tuple)
 """What an operator of Variable answers for, if only with an error that says what would do."""
+
+_SIGNS = {
+    "add": "+=",
+    "sub": "-=",
+    "mul": "*=",
+    "truediv": "/=",
+    "floordiv": "//=",
+    "mod": "%=",
+    "pow": "**=",
+    "matmul": "@=",
+    "and": "&=",
+    "or": "|=",
+    "xor": "^=",
+    "lshift": "<<=",
+    "rshift": ">>=",
+}
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 """Of the Array API standard."""
@@ -63,7 +80,7 @@ def _reflected(op: type[Function]) -> _Method:
 
 
 def _pos(self: Variable) -> Variable:
-    return self
+    return manipulation.same_value(self)
 
 
 def _invert(self: Variable) -> Any:
@@ -82,6 +99,18 @@ def _transpose(self: Variable, *axes: Any) -> Variable:
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], tuple | list)):
         return manipulation.transpose(self, axes[0])
     return manipulation.transpose(self, axes or None)
+
+
+def _to_device(self: Variable, device: Any, /, *, stream: Any = None) -> Variable:
+    """The values on another device of the same library. The gradient is moved back.
+
+    Of a `stream` only the library's own order is known here: expected None.
+    """
+    if stream is not None:
+        raise ValueError(
+            f"to_device: expected stream=None; got {stream!r}. Move v.data on a stream of yours."
+        )
+    return transfer.to(self, device=device)
 
 
 def _array_namespace(self: Variable, *, api_version: str | None = None) -> Any:
@@ -106,9 +135,12 @@ def install_operators() -> None:
         "and": comparison.And,
         "or": comparison.Or,
         "xor": comparison.Xor,
+        "lshift": comparison.LeftShift,
+        "rshift": comparison.RightShift,
     }
     for name, op in both_sides.items():
         install(**{f"__{name}__": _operator(op), f"__r{name}__": _reflected(op)})
+        install(**{f"__i{name}__": inplace.in_place(op, _SIGNS[name])})
     install(
         __neg__=arithmetic.neg,
         __pos__=_pos,
@@ -121,6 +153,7 @@ def install_operators() -> None:
         __gt__=_operator(comparison.Greater),
         __ge__=_operator(comparison.GreaterEqual),
         __getitem__=indexing.get_item,
+        __setitem__=inplace.assign,
         __array_namespace__=_array_namespace,
         T=property(manipulation.transpose, doc="The axes in reverse order, as in NumPy."),
         mT=property(manipulation.matrix_transpose, doc="The last two axes exchanged."),
@@ -141,6 +174,7 @@ def install_operators() -> None:
         astype=transfer.astype,
         copy=transfer.copy,
         to=transfer.to,
+        to_device=_to_device,
     )
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.indexing import index_array, take
 from tensorgrad.functions.manipulation import axes_of, axis_of, flatten, shape_of
 
 
-class Flip(Op):
+class Flip(ViewOp):
     """``y = x`` with axes turned round; so is the gradient."""
+
+    setting = "axis"
 
     def __init__(self, axis: tuple[int, ...]) -> None:
         self.axis = axis

@@ -7,7 +7,7 @@ from typing import Any
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Variable
 from tensorgrad.core.sample import Bools, Real, Sample, samples
-from tensorgrad.functions.elementwise import unchanged
+from tensorgrad.functions.manipulation import same_value
 
 
 class _Extreme(Op):
@@ -215,7 +215,7 @@ def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Variable:
     variable([0.  0.3 1. ])
     """
     if x_min is None and x_max is None:
-        return unchanged(x)
+        return same_value(x)
     if all(bound is None or isinstance(bound, int | float) for bound in (x_min, x_max)):
         return Clip(x_min, x_max)(x)  # type: ignore[no-any-return]
     y = x if x_min is None else maximum(x, x_min)

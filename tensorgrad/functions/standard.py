@@ -10,7 +10,7 @@ from tensorgrad.core.variable import make_variable, transfer
 from tensorgrad.functions.cumulative import cumsum
 from tensorgrad.functions.indexing import take_along_axis
 from tensorgrad.functions.joining import concat, stack
-from tensorgrad.functions.manipulation import axis_of, broadcast_to, flatten, shape_of, unchanged
+from tensorgrad.functions.manipulation import axis_of, broadcast_to, flatten, same_value, shape_of
 from tensorgrad.functions.manipulation import reshape as _reshape
 from tensorgrad.functions.transfer import astype as _astype
 from tensorgrad.functions.transfer import copy as _copy
@@ -19,7 +19,7 @@ from tensorgrad.functions.transfer import to
 
 def positive(x: Any, /) -> Variable:
     """``+x``."""
-    return unchanged(x)
+    return same_value(x)
 
 
 def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Variable:
