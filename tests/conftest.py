@@ -15,8 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import op_coverage
+
 # Gradients are checked in float64, which JAX has only when asked before it is imported.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+pytest_configure = op_coverage.register
 
 BACKENDS = [name.strip() for name in os.environ.get("TENSORGRAD_TEST_BACKENDS", "numpy").split(",") if name]
 
