@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 TESTS = {
-    "test_forward": 0,
-    "test_gradients_in_float32": 1,
-    "test_gradients_to_second_order": 2,
-    "test_what_is_not_differentiable_records_nothing": 1,
+    "test_forward": (0,),
+    "test_gradients_in_float32": (1,),
+    "test_gradients_to_second_order": (1, 2),
+    "test_what_is_not_differentiable_records_nothing": (1,),
 }
-"""The tests of `test_ops` that count, and the column that each is for."""
+"""The tests of `test_ops` that count, and the columns that each is for."""
 
 CASE = re.compile(r"test_ops\.py::(?P<test>\w+)\[(?P<backend>\w+)-(?P<function>\w+)-\d+")
 """The name of a test of the table."""
@@ -62,13 +62,12 @@ class Recorder:
     def add(self, test: str, backend: str, function: str, passed: bool) -> None:
         """One sample of a function passed a test, or did not."""
         marks = self.found.setdefault(backend, {}).setdefault(function, [NOT_RUN] * 3)
-        column = TESTS[test]
-        if not passed:
-            marks[column] = FAILED
-        elif marks[column] != FAILED:
-            constant = test == "test_what_is_not_differentiable_records_nothing"
-            if not (constant and marks[column] == PASSED):  # differentiable at another sample
-                marks[column] = CONSTANT if constant else PASSED
+        constant = test == "test_what_is_not_differentiable_records_nothing"
+        for column in TESTS[test]:
+            if not passed:
+                marks[column] = FAILED
+            elif marks[column] != FAILED and not (constant and marks[column] == PASSED):
+                marks[column] = CONSTANT if constant else PASSED  # another sample may be differentiable
 
     def pytest_sessionfinish(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backend import Array, Backend
-from tensorgrad.core import ArrayLike, Function, Op, Output, Variable, as_array, as_variable
+from tensorgrad.core import ArrayLike, Function, Op, Output, Variable, as_array
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.elementwise import log
 from tensorgrad.functions.indexing import GetElements
+from tensorgrad.functions.manipulation import unchanged
 from tensorgrad.functions.reduction import sum as _sum
 from tensorgrad.functions.selection import clip
 from tensorgrad.functions.softmax import softmax
@@ -180,7 +181,7 @@ def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
     >>> F.softmax_cross_entropy_simple(x, np.array([0])).item()
     0.6931471805599453
     """
-    x, t = as_variable(x), as_array(t)
+    x, t = unchanged(x), as_array(t)
     rows, t = _label_index("softmax_cross_entropy_simple", x.backend, x.data, t)
     log_p = log(clip(softmax(x), 1e-15, 1.0))
     return -1 * _sum(log_p[rows, t]) / len(x)
