@@ -9,6 +9,7 @@ import tensorgrad as tg
 import tensorgrad.functions as F
 from tensorgrad import Variable
 from tensorgrad.backend import BY_TYPE
+from tensorgrad.testing import assert_close
 
 
 def array(backend, values):
@@ -299,3 +300,19 @@ class TestErrors:
     def test_containers_of_other_structure(self):
         with pytest.raises(ValueError, match="containers of one structure"):
             tg.jvp(lambda p: p[0], [(X, X)], [(X,)])
+
+
+def test_a_function_may_change_its_arguments_in_place():
+    def f(x):
+        x *= x
+        x[0] = 1.0
+        return (x * x).sum()
+
+    a = np.array([2.0, 3.0])
+    assert_close(tg.grad(f)(a), [0.0, 4 * 3.0**3])
+    assert_close(tg.hessian(f)(a), [[0.0, 0.0], [0.0, 12 * 3.0**2]])
+    assert_close(a, [2.0, 3.0], rtol=0)
+    v = Variable(a)
+    (tg.value_and_grad(f)(v)[0]).backward()
+    assert_close(v, [2.0, 3.0], rtol=0)
+    assert_close(v.grad, [0.0, 108.0])

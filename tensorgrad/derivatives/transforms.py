@@ -90,7 +90,7 @@ class Linearization:
             self.inputs = [tree_map(traced, x) for x in chosen]
             filled = list(args)
             for i, x in zip(positions, self.inputs, strict=True):
-                filled[i] = x
+                filled[i] = tree_map(Identity(), x)  # another handle: the function may change it in place
             result = function(*filled, **kwargs)
         value, aux = result if has_aux else (result, None)
         self.aux: Any = aux

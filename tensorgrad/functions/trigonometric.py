@@ -22,7 +22,7 @@ Sinh = unary("Sinh", lambda xp, x: xp.sinh(x), X, lambda xp, gy, x: gy * xp.cosh
 Cosh = unary("Cosh", lambda xp, x: xp.cosh(x), X, lambda xp, gy, x: gy * xp.sinh(x))
 Tanh = unary("Tanh", lambda xp, x: xp.tanh(x), Y, lambda xp, gy, y: gy * (1 - y * y))
 Asinh = unary("Asinh", lambda xp, x: xp.asinh(x), X, lambda xp, gy, x: gy / xp.sqrt(1 + x * x))
-Acosh = unary("Acosh", lambda xp, x: xp.acosh(x), X, lambda xp, gy, x: gy / xp.sqrt((x - 1) * (x + 1)))
+Acosh = unary("Acosh", lambda xp, x: xp.acosh(x), X, lambda xp, gy, x: gy / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
 Atanh = unary("Atanh", lambda xp, x: xp.atanh(x), X, lambda xp, gy, x: gy / ((1 - x) * (1 + x)))
 
 
