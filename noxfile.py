@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tarfile
@@ -34,6 +35,20 @@ try:
 except Exception:
     print(0)
 """
+
+# The official conformance suite, with the specification as its submodule.
+SUITE = "https://github.com/data-apis/array-api-tests"
+SUITE_COMMIT = "55fcc60179efa2680ddd6cd926ddf17b83530e2b"
+SUITE_VERSION = "2025.12"  # of the standard
+# Backend -> the inner library as the suite imports it, and how many tests must pass on tensorgrad.
+CONFORMING = {
+    "numpy": ("array_api_compat.numpy", 1354),
+    "array_api_strict": ("array_api_strict", 0),
+    "torch": ("array_api_compat.torch", 0),
+}
+
+# Without the float32 half of the table of ops: for where it would take minutes, or shows nothing new.
+ONE_PRECISION = ["-k", "not (test_forward and float32) and not test_gradients_in_float32"]
 
 IN_WHEEL = {
     "tensorgrad/__init__.py",
@@ -116,8 +131,82 @@ def backends(session: nox.Session, backend: str) -> None:
             "test_forward or float32 or test_backends",
         ]
     else:
-        paths = ["tests", "README.md"]
+        paths = ["tests", "README.md", *(ONE_PRECISION if backend in ("jax", "dpnp") else [])]
     pytest(session, *paths, *session.posargs, backends=backend, **env)
+
+
+@nox.session(name="array-api-tests")
+def array_api_tests(session: nox.Session) -> None:
+    """Run the official conformance suite on tensorgrad and on the libraries inside, and compare.
+
+    The suite is that of ARRAY_API_TESTS_DIR, or a clone. `-- torch` runs one backend.
+    """
+    # Not editable: Hypothesis tries numbers that it finds in modules outside site-packages, and both runs
+    # must try the same ones.
+    names = session.posargs or list(CONFORMING)
+    session.install(".[array-api-strict]", *([TORCH] if "torch" in names else []))
+    suite = Path(os.environ.get("ARRAY_API_TESTS_DIR") or clone_of_suite(session))
+    session.install("-r", str(suite / "requirements.txt"))
+    tests = Path(__file__).resolve().parent / "tests" / "array_api"
+    work = Path(session.create_tmp()).resolve()
+    failed = []
+    for backend in names:
+        inner, floor = CONFORMING[backend]
+        for module in (inner, "tensorgrad"):
+            env = {
+                "ARRAY_API_TESTS_MODULE": module,
+                "ARRAY_API_TESTS_VERSION": SUITE_VERSION,
+                "HYPOTHESIS_STORAGE_DIRECTORY": str(work / "hypothesis"),
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": str(tests),
+                "TENSORGRAD_BACKEND": backend,
+            }
+            report = work / f"{backend}-{module}.json"
+            report.unlink(missing_ok=True)
+            args = [
+                "--derandomize",
+                "--disable-deadline",
+                "--max-examples=20",
+                "--tb=no",
+                "--disable-warnings",
+                "-q",
+            ]
+            args += ["-p", "repeatable", "-p", "no:cacheprovider", f"--json-report-file={report}"]
+            with session.chdir(suite):
+                session.run(
+                    *("python", "-m", "pytest", "array_api_tests", "--json-report", *args),
+                    env=env,
+                    success_codes=[0, 1],  # some tests fail on the inner libraries
+                )
+        reports = [str(work / f"{backend}-{module}.json") for module in (inner, "tensorgrad")]
+        known = ["--known", str(tests / f"{backend}.txt"), "--floor", str(floor)]
+        try:
+            session.run("python", str(tests / "compare.py"), *reports, *known)
+        except nox.command.CommandFailed:
+            failed.append(backend)
+    if failed:
+        session.error(f"not as conforming as the library inside: {', '.join(failed)}")
+
+
+def clone_of_suite(session: nox.Session) -> Path:
+    """The conformance suite at the commit that is known here."""
+    path = Path(session.cache_dir, "array-api-tests").resolve()
+    if not path.exists():
+        session.run("git", "clone", "--quiet", SUITE, str(path), external=True)
+    with session.chdir(path):
+        session.run("git", "fetch", "--quiet", external=True)
+        session.run("git", "checkout", "--quiet", SUITE_COMMIT, external=True)
+        session.run("git", "submodule", "update", "--init", "--quiet", external=True)
+    return path
+
+
+@nox.session
+def consumers(session: nox.Session) -> None:
+    """Call SciPy, scikit-learn, array-api-extra and einops with Variables over NumPy and array-api-strict."""
+    session.install("-e", ".[test,consumers]")
+    env = {"SCIPY_ARRAY_API": "1"}
+    session.run("python", "-m", "consumers.page", "--check", env={**env, "PYTHONPATH": "tests"})
+    pytest(session, "tests/consumers", *session.posargs, backends="numpy,array_api_strict", **env)
 
 
 @nox.session
@@ -177,8 +266,8 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(tree / "backends")
     session.run(python, "-m", "pip", "install", "--quiet", f"{built}[test]", external=True)
     with session.chdir(tree):
-        env = {"MPLBACKEND": "Agg", "TENSORGRAD_TEST_BACKENDS": "numpy"}
-        args = ["tests", "README.md", *session.posargs]
+        env = {"MPLBACKEND": "Agg", "TENSORGRAD_TEST_BACKENDS": "numpy", "TENSORGRAD_COVERAGE": ""}
+        args = ["tests", "README.md", "--ignore=tests/test_ops.py", *session.posargs]  # that is of the code
         session.run(python, "-c", FROM_WHEEL, external=True)
         session.run(python, "-m", "pytest", *args, env=env, external=True)
 
@@ -188,4 +277,4 @@ def minimums(session: nox.Session) -> None:
     """Run the suite on the oldest versions of the hard dependencies."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
     session.install("-e", ".[test]", *oldest)
-    pytest(session, "tests", *session.posargs)
+    pytest(session, "tests", *ONE_PRECISION, *session.posargs, TENSORGRAD_COVERAGE="")

@@ -15,11 +15,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from threading import RLock
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
+
+from tensorgrad import randomness
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -101,10 +104,18 @@ class Backend:
         The concrete array types. The first is the type of the namespace's results.
     writable : bool
         Whether ``array[index] += values`` works, with slices at least.
+    temporary : int
+        Temporary arrays of more elements are made in parts where that is possible, so that they stay in the
+        cache; 0 where there is nothing to gain.
+    unpromoted : frozenset of str
+        Functions of two arrays, by their names in the standard, whose operators do not give the dtype that
+        the standard says. Their arguments are brought to that dtype first.
     """
 
     name: ClassVar[str] = ""
     writable: ClassVar[bool] = True
+    temporary: ClassVar[int] = 0
+    unpromoted: ClassVar[frozenset[str]] = frozenset()
     xp: Any
     array_types: tuple[type, ...]
     known_complex: ClassVar[dict[Any, bool]]  # of each class: dtypes of two libraries do not compare
@@ -140,6 +151,10 @@ class Backend:
     def device(self, array: Array) -> Any:
         """Where an array lies, in the library's own terms."""
         return array.device
+
+    def as_device(self, device: Any) -> Any:
+        """What the namespace takes for a device that may be named by text, such as ``cpu``."""
+        return device
 
     def devices(self) -> list[str]:
         """The devices of this library on this machine, as text for people."""
@@ -251,6 +266,40 @@ class Backend:
         """Whether ``holder.data`` can be changed in place and nothing else refers to its memory."""
         return False
 
+    def windows(
+        self, x: Array, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+    ) -> Array:
+        """What lies under a kernel at each of its places on the last axes of `x`.
+
+        Parameters
+        ----------
+        x : array, shape (*lead, *lengths)
+            Each of `lengths` is that of one axis of the kernel.
+        kernel, stride, dilation : tuple of int
+            Its lengths, its steps from place to place, and those from one element of it to the next.
+
+        Returns
+        -------
+        array, shape (*lead, *kernel, *counts)
+            It may share the memory of `x`, and elements of its own: read only.
+        """
+        axes = len(kernel)
+        lead, lengths = x.shape[:-axes], x.shape[-axes:]
+        counts = tuple(
+            (n - d * (k - 1) - 1) // s + 1
+            for n, k, s, d in zip(lengths, kernel, stride, dilation, strict=True)
+        )
+        parts = []
+        for place in product(*map(range, kernel)):
+            starts = (i * d for i, d in zip(place, dilation, strict=True))
+            cuts = (slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, counts, stride, strict=True))
+            parts.append(x[(..., *cuts)])
+        return self.xp.reshape(self.xp.stack(parts, axis=len(lead)), (*lead, *kernel, *counts))
+
+    def masked(self, x: Array, mask: Array) -> Array:
+        """The floating `x` where `mask` is True, 0 elsewhere, whatever `x` is there. One shape for both."""
+        return self.xp.where(mask, x, self.xp.zeros((), dtype=x.dtype, device=self.device(x)))
+
     def add_distinct(self, base: Array, index: Any, values: Array) -> Array:
         """`scatter_add` with an index in which no element occurs twice, which may be faster."""
         return self.scatter_add(base, index, values)
@@ -260,19 +309,34 @@ class Backend:
         base += scale * values
         return base
 
+    def blocks(self, arrays: list[Array]) -> list[tuple[Array, ...]] | None:
+        """Arrays of one shape in pieces of which a computation that is elementwise changes each in place.
+
+        None where there is nothing to gain: then it takes the arrays as they are.
+        """
+        return None
+
     def seed(self, seed: int) -> None:
-        """Set the state from which `uniform` and `normal` draw. Default: NumPy's global state."""
-        np.random.seed(seed)  # noqa: NPY002  # the state that users of the book seed
+        """Set the state from which `uniform` and `normal` draw. Default: that of `randomness.host`."""
+        randomness.host().seed(seed)
+
+    def random_state(self) -> Any:
+        """A point to which `set_random_state` goes back, to draw the same numbers again."""
+        return randomness.host().get_state()
+
+    def set_random_state(self, state: Any) -> None:
+        """Draw from here on what was drawn after `random_state` gave this."""
+        randomness.host().set_state(state)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
-        """Random numbers in [0, 1). Default: NumPy's global state, moved to the device."""
-        draws = np.asarray(np.random.random_sample(shape))  # noqa: NPY002  # see seed
+        """Random numbers in [0, 1). Default: drawn on the host, as the book does, and moved."""
+        draws = np.asarray(randomness.host().random_sample(shape))
         ulp = self.xp.finfo(dtype).eps / 2  # a multiple of it below 1 is exact, and stays below 1
         return self._drawn(np.asarray(np.floor(draws / ulp) * ulp), dtype, device)
 
     def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
-        """Random numbers of the standard normal. Default: NumPy's global state, moved to the device."""
-        draws = np.asarray(np.random.standard_normal(shape))  # noqa: NPY002  # see seed
+        """Random numbers of the standard normal. Default: drawn on the host and moved."""
+        draws = np.asarray(randomness.host().standard_normal(shape))
         return self._drawn(draws, dtype, device)
 
     def _drawn(self, draws: np.ndarray[Any, Any], dtype: Any, device: Any) -> Array:
@@ -371,6 +435,11 @@ def get_backend(name: str | Backend) -> Backend:
         return _BY_NAME.get(name) or _load(known[name])
 
 
+def loaded_backends() -> list[Backend]:
+    """The backends that are in use so far, each once."""
+    return list({id(backend): backend for backend in _BY_NAME.values()}.values())
+
+
 def _load(entry_point: EntryPoint) -> Backend:
     try:
         made_by = entry_point.load()
@@ -383,6 +452,7 @@ def _load(entry_point: EntryPoint) -> Backend:
         ) from error
     _BY_CLASS[made_by] = backend
     _BY_NAME[entry_point.name] = backend
+    randomness.seed_late(backend)
     return register_backend(backend)
 
 

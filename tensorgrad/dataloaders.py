@@ -1,13 +1,20 @@
-"""Data loaders: a data set in batches, shuffled or in sequence."""
+"""Data loaders: a data set in batches, shuffled or in sequence, prepared ahead by threads if wished."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+import weakref
+from collections import deque
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tensorgrad import randomness
 from tensorgrad.backend import Backend, get_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Batch = tuple[Any, Any]
 
@@ -24,19 +31,35 @@ class DataLoader:
         Or anything with ``len(dataset)`` and ``dataset[i]`` giving an example and its label.
     batch_size : int
     shuffle : bool, default True
-        Draw a new order for each epoch from ``np.random``.
+        Draw a new order for each epoch: from ``np.random``, or tensorgrad's generator after
+        `tensorgrad.seed`.
     gpu : bool, default False
         Give CuPy arrays instead of NumPy arrays.
+    drop_last : bool, default False
+        Leave out the last batch of an epoch if it is smaller.
+    workers : int, default 0
+        How many threads read examples ahead of time. They share one interpreter: they help where
+        reading and transforms wait or let others run, as files, PIL and NumPy do. Batches come in the same
+        order, and an error in a thread is raised here, with its traceback.
+    prefetch : int, default 2
+        How many batches each thread is ahead.
+    seed : int, optional
+        Of a generator of the loader's own, for its orders.
 
     Attributes
     ----------
     max_iter : int
         The number of batches in an epoch.
 
+    Notes
+    -----
+    With `workers`, random transforms draw from a generator for each batch, which follows from the order's:
+    the same seed gives the same batches for any number of threads but none.
+
     Raises
     ------
     ValueError
-        If `batch_size` is not positive.
+        If `batch_size` or `prefetch` is not positive, or `workers` negative.
 
     Examples
     --------
@@ -48,25 +71,49 @@ class DataLoader:
     (438, 64) (438,)
     """
 
-    def __init__(self, dataset: Any, batch_size: int, shuffle: bool = True, gpu: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        shuffle: bool = True,
+        gpu: bool = False,
+        *,
+        drop_last: bool = False,
+        workers: int = 0,
+        prefetch: int = 2,
+        seed: int | None = None,
+    ) -> None:
+        name = type(self).__name__
         if batch_size < 1:
-            raise ValueError(f"{type(self).__name__}: expected batch_size >= 1; got {batch_size}")
+            raise ValueError(f"{name}: expected batch_size >= 1; got {batch_size}")
+        if workers < 0 or prefetch < 1:
+            raise ValueError(f"{name}: expected workers >= 0 and prefetch >= 1; got {workers} and {prefetch}")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.workers = workers
+        self.prefetch = prefetch
         self.data_size = len(dataset)
-        self.max_iter = math.ceil(self.data_size / batch_size)
+        whole = self.data_size // batch_size
+        self.max_iter = whole if drop_last else math.ceil(self.data_size / batch_size)
         self._backend: Backend = get_backend("cupy" if gpu else "numpy")
         self._device: Any = None
+        self._generator = None if seed is None else np.random.RandomState(seed)
+        self._pool: _Pool | None = None
+        self._ahead: deque[_Job] = deque()
         self.reset()
 
     def reset(self) -> None:
         """Start a new epoch, in a new order if the loader shuffles."""
+        self._forget()
         self.iteration = 0
+        source = randomness.host() if self._generator is None else self._generator
         if self.shuffle:
-            self.index = np.random.permutation(self.data_size)  # noqa: NPY002  # the book's
+            self.index = source.permutation(self.data_size)
         else:
             self.index = np.arange(self.data_size)
+        self._first_seed = int(source.randint(2**31)) if self.workers else 0
 
     def __iter__(self) -> Self:
         if self.iteration > 0:
@@ -80,16 +127,22 @@ class DataLoader:
         if self.iteration >= self.max_iter:
             self.reset()
             raise StopIteration
-        chosen = self._chosen()
+        number = self.iteration
+        if not self.workers:
+            chosen = self._chosen(number)
+            self.iteration += 1
+            return self._batch([self.dataset[int(i)] for i in chosen])
+        self._send(number)
         self.iteration += 1
-        return self._batch([self.dataset[int(i)] for i in chosen])
+        return self._batch(self._ahead.popleft().result())
 
     def next(self) -> Batch:
         """The next batch; ``StopIteration`` at the end of an epoch."""
         return self.__next__()
 
-    def _chosen(self) -> Any:
-        start = self.iteration * self.batch_size
+    def _chosen(self, number: int) -> Any:
+        """Which examples are in a batch."""
+        start = number * self.batch_size
         return self.index[start : start + self.batch_size]
 
     def _batch(self, examples: list[Batch]) -> Batch:
@@ -100,6 +153,31 @@ class DataLoader:
 
     def _array(self, values: list[Any]) -> Any:
         return self._backend.from_numpy(np.array(values), self._device)
+
+    # -- threads ---------------------------------------------------------------------------------
+
+    def _send(self, number: int) -> None:
+        """Have the batch of this number and some after it prepared."""
+        if self._pool is None or not self._pool.alive():
+            self._pool = _Pool(self.workers)
+            weakref.finalize(self, self._pool.close)
+        last = min(number + self.workers * self.prefetch, self.max_iter)
+        for i in range(number + len(self._ahead), last):
+            seed = (self._first_seed + i) % 2**32
+            job = _Job(self.dataset, self._chosen(i), seed, self._pool)
+            self._ahead.append(job)
+            self._pool.put(job)
+
+    def _forget(self) -> None:
+        """Leave what was prepared, or is being prepared, alone."""
+        while self._ahead:
+            self._ahead.popleft().cancelled = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy and a pickle keep: all but the threads and what they prepare."""
+        return {**vars(self), "_pool": None, "_ahead": deque()}
+
+    # -- where batches go ------------------------------------------------------------------------
 
     @property
     def gpu(self) -> bool:
@@ -148,6 +226,8 @@ class SeqDataLoader(DataLoader):
     dataset : Dataset
     batch_size : int
     gpu : bool, default False
+    **options
+        ``workers`` and ``prefetch`` of `DataLoader`.
 
     Examples
     --------
@@ -158,9 +238,94 @@ class SeqDataLoader(DataLoader):
     [2 5] [3 6]
     """
 
-    def __init__(self, dataset: Any, batch_size: int, gpu: bool = False) -> None:
-        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu)
+    def __init__(self, dataset: Any, batch_size: int, gpu: bool = False, **options: Any) -> None:
+        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu, **options)
 
-    def _chosen(self) -> Any:
+    def _chosen(self, number: int) -> Any:
         stretch = self.data_size // self.batch_size
-        return (np.arange(self.batch_size) * stretch + self.iteration) % self.data_size
+        return (np.arange(self.batch_size) * stretch + number) % self.data_size
+
+
+# -- threads -------------------------------------------------------------------------------------
+
+
+class _Job:
+    """The examples of one batch, read by a thread."""
+
+    def __init__(self, dataset: Any, chosen: Any, seed: int, pool: _Pool) -> None:
+        import threading  # noqa: PLC0415
+
+        self.dataset = dataset
+        self.chosen = chosen
+        self.seed = seed
+        self.pool = pool
+        self.context: Context = copy_context()
+        self.done = threading.Event()
+        self.thread: Any = None  # that runs it
+        self.cancelled = False
+        self.examples: list[Batch] = []
+        self.error: BaseException | None = None
+
+    def run(self, thread: Any) -> None:
+        self.thread = thread
+        try:
+            if not self.cancelled:
+                self.context.run(self._read)
+        except BaseException as error:  # noqa: BLE001  # it is raised where the batch is asked for
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _read(self) -> None:
+        with randomness.using(self.seed):
+            for i in self.chosen:
+                if self.cancelled:
+                    return
+                self.examples.append(self.dataset[int(i)])
+
+    def result(self) -> list[Batch]:
+        while not self.done.wait(timeout=1.0):
+            alive = self.pool.alive() if self.thread is None else self.thread.is_alive()
+            if not alive and not self.done.is_set():
+                raise RuntimeError("DataLoader: the threads that read examples ahead have died")
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                self.error = None  # a traceback refers to this frame
+        return self.examples
+
+
+class _Pool:
+    """Threads that run jobs in the order in which they came."""
+
+    def __init__(self, workers: int) -> None:
+        import queue  # noqa: PLC0415
+        import threading  # noqa: PLC0415
+
+        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.put: Callable[[_Job | None], None] = self.jobs.put
+        self.threads = [
+            threading.Thread(target=_work, args=(self.jobs,), name=f"tensorgrad-loader-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def alive(self) -> bool:
+        """Whether any thread is there to run a job."""
+        return any(thread.is_alive() for thread in self.threads)
+
+    def close(self) -> None:
+        """Let the threads end when they have run what was sent; nothing waits for them."""
+        for _ in self.threads:
+            self.put(None)
+
+
+def _work(jobs: Any) -> None:
+    import threading  # noqa: PLC0415
+
+    thread = threading.current_thread()
+    while (job := jobs.get()) is not None:
+        job.run(thread)
+        del job  # not until the next one comes

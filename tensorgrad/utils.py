@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad import testing
+from tensorgrad import functions, testing
 from tensorgrad.backend import Array
-from tensorgrad.core import Function, Variable
+from tensorgrad.core import Function, Variable, as_array
 from tensorgrad.core.node import Edge, Leaf, Spec
+from tensorgrad.downloads import get_file as get_file
 from tensorgrad.testing.arrays import to_numpy
 
 if TYPE_CHECKING:
@@ -114,6 +115,107 @@ def gradient_check(
         logging.getLogger(__name__).warning("gradient_check: %s", error)
         return False
     return True
+
+
+# -- sizes of images -----------------------------------------------------------------------------
+
+
+def pair(x: Any) -> tuple[int, int]:
+    """A number twice, a pair as it is.
+
+    Parameters
+    ----------
+    x : int or pair of int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> tg.utils.pair(1), tg.utils.pair((1, 2))
+    ((1, 1), (1, 2))
+    """
+    if isinstance(x, int):
+        return x, x
+    if isinstance(x, tuple) and len(x) == 2:
+        return x
+    raise ValueError(f"pair: expected an int or a tuple of two; got {x!r}")
+
+
+def get_conv_outsize(input_size: int, kernel_size: int, stride: int, pad: int) -> int:
+    """The length of what a convolution or a pooling makes, along one axis.
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, pad : int
+
+    Returns
+    -------
+    int
+        ``(input_size + 2 pad - kernel_size) // stride + 1``.
+
+    References
+    ----------
+    V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning" (2016), relationship 6.
+
+    Examples
+    --------
+    >>> tg.utils.get_conv_outsize(4, 3, 1, 1)
+    4
+    """
+    return (input_size + pad * 2 - kernel_size) // stride + 1
+
+
+def get_deconv_outsize(size: int, k: int, s: int, p: int) -> int:
+    """The length of what a transposed convolution makes by default, along one axis.
+
+    Parameters
+    ----------
+    size : int
+    k, s, p : int
+        The kernel's length, its stride and the padding.
+
+    Returns
+    -------
+    int
+        ``s (size - 1) + k - 2 p``.
+
+    Examples
+    --------
+    >>> tg.utils.get_deconv_outsize(4, 3, 2, 1)
+    7
+    """
+    return s * (size - 1) + k - 2 * p
+
+
+# -- numbers -------------------------------------------------------------------------------------
+
+
+def logsumexp(x: Array, axis: int | tuple[int, ...] = 1) -> Array:
+    """Log of the sum of exponentials of an array, without overflow; `functions.logsumexp` has gradients.
+
+    Parameters
+    ----------
+    x : array of any registered library, real floating
+    axis : int or tuple of int, default 1
+        Axes that are summed; they stay, with length 1.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> tg.utils.logsumexp(np.array([[0.0, 1000.0]]))
+    array([[1000.]])
+    """
+    return functions.logsumexp(as_array(x), axis, keepdims=True).data
 
 
 # -- pictures ------------------------------------------------------------------------------------

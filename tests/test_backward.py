@@ -281,3 +281,28 @@ def test_a_recorded_gradient_is_a_variable_of_the_graph_and_a_plain_one_is_not(v
     (x**3).backward()
     assert x.grad.creator is None
     assert not x.grad.requires_grad
+
+
+def test_a_loss_that_is_summed_up_and_cut_off_again_and_again():
+    """Steps 59 and 60 of the book: the sum itself is never unchained."""
+    w = Variable(np.array(2.0))
+    loss = 0
+    for n in range(1, 4):
+        loss += w * w
+        w.cleargrad()
+        loss.backward()
+        loss.unchain_backward()
+        assert_close(w.grad, 4.0)
+        assert_close(loss, 4.0 * n)
+
+
+def test_what_needs_nothing_can_be_gone_through_again():
+    x = Variable(np.array(3.0))
+    y = -(x + 1.0)
+    y.backward()
+    y.backward()
+    assert_close(x.grad, -2.0)
+    z = -(x * x)
+    z.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        z.backward()

@@ -26,11 +26,21 @@ HOLOMORPHIC = {
     "mul": lambda x: x * C * x,
     "div": lambda x: C / x,
     "square": lambda x: x**2,
-    "exp": F.exp,
-    "log": F.log,
-    "sin": F.sin,
-    "tanh": F.tanh,
-    "sqrt": F.sqrt,
+    **{
+        name: getattr(F, name)
+        for name in (
+            *("exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "reciprocal", "neg"),
+            *("sin", "cos", "tan", "asin", "acos", "atan"),
+            *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+        )
+    },
+    "pow": lambda x: x ** (0.5 * C),
+    "rpow": lambda x: 2.0**x,
+    "outer": lambda x: F.outer(x[0], x[1]),
+    "tensordot": lambda x: F.tensordot(x, numbers(3, 3, seed=9), axes=1),
+    "cumsum": lambda x: F.cumsum(x * x, axis=0),
+    "mean": lambda x: F.mean(x, axis=0),
+    "where": lambda x: F.where(np.array([True, False, True]), x, x * x),
     "matmul": lambda x: F.matmul(x, numbers(3, 3, seed=9)),
     "sum": lambda x: F.sum(x, axis=1, keepdims=True) * C,
     "get_item": lambda x: x[:, np.array([0, 2, 0])],
@@ -40,18 +50,33 @@ HOLOMORPHIC = {
 }
 
 
+NOT_HOLOMORPHIC = {
+    "abs": F.abs,
+    "real": F.real,
+    "imag": F.imag,
+    "conj": F.conj,
+    "sign": F.sign,
+    "var": lambda x: F.var(x, axis=1),
+    "std": lambda x: F.std(x, axis=1),
+    "vecdot": lambda x: F.vecdot(x[0], x[1]),
+}
+EVERY = {**HOLOMORPHIC, **NOT_HOLOMORPHIC}
+
+
 def loss_of(y):
     """A real number of complex ones, in which both parts of every one count differently."""
     weights = numbers(*y.shape, seed=3)
     if isinstance(y, Variable):
         return F.sum(F.real(y * weights))
-    return float((y * weights).real.sum())
+    return float(np.real(y * weights).sum())
 
 
-@pytest.mark.parametrize("name", HOLOMORPHIC)
-def test_the_gradient_is_that_of_differences_in_both_parts(name):
-    f = HOLOMORPHIC[name]
-    x = Variable(numbers(2, 3))
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("turn", [1, 1j, -1, -1j], ids=["I", "II", "III", "IV"])
+def test_the_gradient_is_that_of_differences_in_both_parts(name, turn):
+    """In all four quadrants: a branch cut must not change the sign of a gradient."""
+    f = EVERY[name]
+    x = Variable(numbers(2, 3) * turn)
     loss_of(f(x)).backward()
     want = np.zeros((2, 3), complex)
     for i in np.ndindex(2, 3):
@@ -65,9 +90,9 @@ def test_the_gradient_is_that_of_differences_in_both_parts(name):
     np.testing.assert_allclose(x.grad.data, want, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", HOLOMORPHIC)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_recorded_backward_gives_the_same(name):
-    f = HOLOMORPHIC[name]
+    f = EVERY[name]
     plain, recorded = Variable(numbers(2, 3)), Variable(numbers(2, 3))
     loss_of(f(plain)).backward()
     loss_of(f(recorded)).backward(create_graph=True)
@@ -104,3 +129,13 @@ def test_a_real_input_of_a_complex_product_has_a_real_gradient():
     F.sum(F.real(x * c)).backward()
     assert x.grad.dtype == np.float64
     np.testing.assert_allclose(x.grad.data, c.real)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "abs", "tanh", "acosh", "reciprocal", "conj", "sign"])
+def test_torch_has_the_same_convention(name):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch's gradients")
+    names = {"sign": "sgn", "conj": "conj_physical"}
+    x, z = Variable(numbers(2, 3)), torch.tensor(numbers(2, 3), requires_grad=True)
+    F.sum(F.real(getattr(F, name)(x) * C)).backward()
+    (getattr(torch, names.get(name, name))(z) * torch.tensor(C)).real.sum().backward()
+    np.testing.assert_allclose(x.grad.data, z.grad.numpy(), rtol=1e-12)

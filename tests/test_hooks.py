@@ -12,7 +12,13 @@ from tensorgrad import optimizers as O
 from tensorgrad.backend import get_backend
 from tensorgrad.testing.arrays import to_numpy
 
-all_rules = pytest.mark.parametrize("rule", [O.SGD, O.MomentumSGD, O.AdaGrad, O.AdaDelta, O.Adam, O.AdamW])
+all_rules = pytest.mark.parametrize(
+    "rule",
+    [
+        *(O.SGD, O.MomentumSGD, O.AdaGrad, O.AdaDelta, O.RMSprop, O.Adam, O.AdamW, O.Adamax, O.NAdam),
+        *(O.RAdam, O.Lion, O.LAMB, O.LBFGS),
+    ],
+)
 
 
 def with_gradients(backend, gradients, dtype="float64"):
@@ -65,7 +71,22 @@ def test_clip_grad_of_nothing():
     O.ClipGrad(1.0)([])
 
 
-@pytest.mark.parametrize("hook", [O.WeightDecay(0.5), O.ClipGrad(1e-3)])
+def test_clip_grad_value(backend):
+    params = with_gradients(backend, [[-3.0, 0.5, 2.0], 0.75], "float32")
+    before = [p.grad.data for p in params]
+    got = after(O.ClipGradValue(0.75), params)
+    for mine, theirs in zip(got, [[-0.75, 0.5, 0.75], 0.75], strict=True):
+        assert mine.dtype == np.float32
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(to_numpy(Variable(before[0])), [-3.0, 0.5, 2.0])
+
+
+def test_clip_grad_value_keeps_nan():
+    (got,) = after(O.ClipGradValue(1.0), with_gradients(get_backend("numpy"), [[np.nan, np.inf]]))
+    np.testing.assert_array_equal(got, [np.nan, 1.0])
+
+
+@pytest.mark.parametrize("hook", [O.WeightDecay(0.5), O.ClipGrad(1e-3), O.ClipGradValue(1e-3)])
 def test_gradients_of_broadcast_inputs_can_be_changed(hook):
     """A gradient that is a view with stride 0 once made these hooks fail, or write all over it."""
     w, v = Parameter(np.ones((2, 3))), Parameter(np.ones((2, 3)))

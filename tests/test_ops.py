@@ -24,10 +24,14 @@ NO_OPS: dict[str, str] = {}
 
 GIVE_THE_DTYPE_ASKED_FOR = {"astype"}
 
+# Without a gradient no vectors are computed, and the library finds the values in another way.
+ROUND_OTHERWISE_WITHOUT_GRADIENT = {"eigvals", "eigvalsh", "svdvals", "matrix_norm"}
+
 PUBLIC = {
     name: f
-    for name, f in vars(F).items()
+    for name, f in ((name, getattr(F, name)) for name in dir(F))
     if not name.startswith("_") and not isinstance(f, ModuleType) and name not in NO_OPS
+    if getattr(f, "__module__", "").startswith("tensorgrad.functions")  # not what it needs itself
 }
 CASES = [(name, number) for name, f in PUBLIC.items() for number in range(len(getattr(f, "__samples__", ())))]
 DIFFERENTIABLE = [(name, n) for name, n in CASES if PUBLIC[name].__samples__[n].differentiable]
@@ -49,7 +53,10 @@ def same_draws(seed: int) -> None:
 def call(name: str, number: int, args: list[Any]) -> list[Variable]:
     """The outputs of a public function at a sample, with the same random numbers every time."""
     same_draws(number)
-    ys = PUBLIC[name](*args, **PUBLIC[name].__samples__[number].kwargs)
+    sample = PUBLIC[name].__samples__[number]
+    ys = PUBLIC[name](*args, **sample.kwargs)
+    if sample.through is not None:
+        ys = sample.through(*(ys if isinstance(ys, list | tuple) else (ys,)))
     return list(ys) if isinstance(ys, list | tuple) else [ys]
 
 
@@ -174,6 +181,9 @@ def test_forward(request, backend, name, number, dtype):
     on_host = mapped(host, args)
     same_draws(number)
     want = REFERENCES[name](*on_host, **PUBLIC[name].__samples__[number].kwargs)
+    if PUBLIC[name].__samples__[number].through is not None:
+        many = want if isinstance(want, list | tuple) else (want,)
+        want = PUBLIC[name].__samples__[number].through(*many)
     want = list(want) if isinstance(want, list | tuple) else [want]
 
     ys = call(name, number, args)
@@ -187,7 +197,8 @@ def test_forward(request, backend, name, number, dtype):
     raw = call(name, number, mapped(lambda x: x.data if isinstance(x, Variable) else x, args))
     for y, z in zip(ys, raw, strict=True):
         assert not z.requires_grad
-        assert_close(z, y, rtol=0, atol=0, what=f"{name} of raw arrays")
+        exact = None if name in ROUND_OTHERWISE_WITHOUT_GRADIENT else 0.0  # None: a few roundings
+        assert_close(z, y, rtol=exact, atol=exact, what=f"{name} of raw arrays")
     for before, x in zip(variables_of(on_host), variables(args), strict=True):
         assert_close(host(x), before, rtol=0, atol=0, what="the input after the call")
 
@@ -312,7 +323,7 @@ def test_what_was_saved_is_freed_by_the_backward(name, number):
     held = [ref(a) for a in held if not any(a is b for b in outside)]
     weighted_sum(ys).backward()
     for node in nodes:
-        assert node.saved is None
+        assert not node.saved
         assert node.kept == ()
         attributes = {k: v for k, v in vars(node).items() if is_array(v) or isinstance(v, Variable)}
         assert not attributes, f"{node!r} keeps {list(attributes)} where no backward can free them"

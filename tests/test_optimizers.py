@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import pickle
 import re
 import weakref
@@ -68,6 +69,52 @@ def adamw(w, g, t, s, *, alpha=0.001, weight_decay=0.01, **rest):
     return adam(w * (1 - alpha * weight_decay), g, t, s, alpha=alpha, **rest)
 
 
+def nesterov(w, g, t, s, *, lr=0.01, momentum=0.9):
+    s["v"] = momentum * s.get("v", 0.0) - lr * g
+    return w + momentum * s["v"] - lr * g
+
+
+def rmsprop(w, g, t, s, *, lr=0.01, rho=0.99, eps=1e-8, momentum=0.0, centered=False):
+    s["h"] = rho * s.get("h", 0.0) + (1 - rho) * g**2
+    s["mean"] = rho * s.get("mean", 0.0) + (1 - rho) * g
+    variance = s["h"] - s["mean"] ** 2 * centered
+    s["v"] = momentum * s.get("v", 0.0) + g / (variance**0.5 + eps)
+    return w - lr * s["v"]
+
+
+def adamax(w, g, t, s, *, alpha=0.002, beta1=0.9, beta2=0.999, eps=1e-8):
+    s["m"] = beta1 * s.get("m", 0.0) + (1 - beta1) * g
+    s["u"] = max(beta2 * s.get("u", 0.0), abs(g) + eps)
+    return w - alpha / (1 - beta1**t) * s["m"] / s["u"]
+
+
+def nadam(w, g, t, s, *, alpha=0.002, beta1=0.9, beta2=0.999, eps=1e-8, momentum_decay=0.004):
+    mu, later = (beta1 * (1 - 0.5 * 0.96 ** (k * momentum_decay)) for k in (t, t + 1))
+    s["product"] = s.get("product", 1.0) * mu
+    s["m"] = beta1 * s.get("m", 0.0) + (1 - beta1) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1 - beta2) * g**2
+    m = later * s["m"] / (1 - s["product"] * later) + (1 - mu) * g / (1 - s["product"])
+    return w - alpha * m / ((s["v"] / (1 - beta2**t)) ** 0.5 + eps)
+
+
+def radam(w, g, t, s, *, alpha=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
+    s["m"] = beta1 * s.get("m", 0.0) + (1 - beta1) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1 - beta2) * g**2
+    m = s["m"] / (1 - beta1**t)
+    top = 2 / (1 - beta2) - 1
+    r = top - 2 * t * beta2**t / (1 - beta2**t)
+    if r <= 5:
+        return w - alpha * m
+    factor = ((r - 4) * (r - 2) * top / ((top - 4) * (top - 2) * r)) ** 0.5
+    return w - alpha * m * factor * (1 - beta2**t) ** 0.5 / (s["v"] ** 0.5 + eps)
+
+
+def lion(w, g, t, s, *, lr=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0):
+    c = beta1 * s.get("m", 0.0) + (1 - beta1) * g
+    s["m"] = beta2 * s.get("m", 0.0) + (1 - beta2) * g
+    return w - lr * (math.copysign(c != 0, c) + weight_decay * w)
+
+
 CASES = {
     "SGD": (O.SGD, sgd, {}),
     "SGD lr": (O.SGD, sgd, {"lr": 0.05}),
@@ -81,9 +128,27 @@ CASES = {
     "Adam settings": (O.Adam, adam, {"alpha": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 1e-3}),
     "AdamW": (O.AdamW, adamw, {}),
     "AdamW settings": (O.AdamW, adamw, {"alpha": 0.1, "beta2": 0.9, "weight_decay": 0.3}),
+    "AdaDelta lr": (O.AdaDelta, lambda *a, lr: a[0] - lr * (a[0] - adadelta(*a)), {"lr": 0.5}),
+    "Nesterov": (lambda **s: O.MomentumSGD(nesterov=True, **s), nesterov, {"lr": 0.03, "momentum": 0.7}),
+    "RMSprop": (O.RMSprop, rmsprop, {}),
+    "RMSprop settings": (O.RMSprop, rmsprop, {"lr": 0.02, "rho": 0.8, "eps": 1e-3, "momentum": 0.5}),
+    "RMSprop centered": (O.RMSprop, rmsprop, {"centered": True, "eps": 1e-2}),
+    "RMSprop all": (O.RMSprop, rmsprop, {"centered": True, "eps": 1e-2, "momentum": 0.3}),
+    "Adamax": (O.Adamax, adamax, {}),
+    "Adamax settings": (O.Adamax, adamax, {"alpha": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 1e-3}),
+    "NAdam": (O.NAdam, nadam, {}),
+    "NAdam settings": (O.NAdam, nadam, {"alpha": 0.05, "beta1": 0.8, "eps": 1e-3, "momentum_decay": 0.1}),
+    "RAdam": (O.RAdam, radam, {}),
+    "RAdam settings": (O.RAdam, radam, {"alpha": 0.05, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3}),
+    "Lion": (O.Lion, lion, {}),
+    "Lion settings": (O.Lion, lion, {"lr": 0.01, "beta1": 0.8, "beta2": 0.9, "weight_decay": 0.2}),
 }
 all_cases = pytest.mark.parametrize(("rule", "reference", "settings"), CASES.values(), ids=CASES.keys())
-all_rules = pytest.mark.parametrize("rule", [O.SGD, O.MomentumSGD, O.AdaGrad, O.AdaDelta, O.Adam, O.AdamW])
+RULES = [
+    *(O.SGD, O.MomentumSGD, O.AdaGrad, O.AdaDelta, O.RMSprop, O.Adam, O.AdamW, O.Adamax, O.NAdam),
+    *(O.RAdam, O.Lion, O.LAMB, O.LBFGS),
+]
+all_rules = pytest.mark.parametrize("rule", RULES)
 
 
 def starts(dtype="float64"):
@@ -139,6 +204,19 @@ TORCH = {
         O.AdamW(0.01, weight_decay=0.2),
         lambda t, ps: t.optim.AdamW(ps, 0.01, weight_decay=0.2),
     ),
+    "Nesterov": (
+        O.MomentumSGD(0.01, 0.8, nesterov=True),
+        lambda t, ps: t.optim.SGD(ps, 0.01, momentum=0.8, nesterov=True),
+    ),
+    "RMSprop": (O.RMSprop(0.01), lambda t, ps: t.optim.RMSprop(ps, 0.01)),
+    "RMSprop all": (
+        O.RMSprop(0.01, 0.9, momentum=0.5, centered=True),
+        lambda t, ps: t.optim.RMSprop(ps, 0.01, 0.9, momentum=0.5, centered=True),
+    ),
+    "Adamax": (O.Adamax(0.01), lambda t, ps: t.optim.Adamax(ps, 0.01)),
+    "NAdam": (O.NAdam(0.01), lambda t, ps: t.optim.NAdam(ps, 0.01)),
+    "RAdam": (O.RAdam(0.01), lambda t, ps: t.optim.RAdam(ps, 0.01)),
+    "RAdam beta2": (O.RAdam(0.01, beta2=0.9), lambda t, ps: t.optim.RAdam(ps, 0.01, betas=(0.9, 0.9))),
 }
 
 
@@ -324,7 +402,7 @@ def kept(optimizer):
     return [a for state in optimizer._states.values() for a in state.values()]
 
 
-@pytest.mark.parametrize("rule", [O.MomentumSGD, O.AdaGrad, O.AdaDelta, O.Adam, O.AdamW])
+@pytest.mark.parametrize("rule", [r for r in RULES if r not in (O.SGD, O.LBFGS)])
 def test_state_goes_with_its_parameter(rule):
     model = Layer()
     model.w = Parameter(np.ones(2))
@@ -358,7 +436,7 @@ def test_state_follows_its_parameter(backend, rule, reference, settings):
     got = run(optimizer, params, steps=STEPS - 20)
     for mine, theirs in zip(got, by_hand(reference, settings), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
-    arrays = [a for a in kept(optimizer) if not isinstance(a, int)]
+    arrays = [a for a in kept(optimizer) if not isinstance(a, int | float)]
     assert {backend_of(a).name for a in arrays} <= {backend.name}
 
 

@@ -307,3 +307,32 @@ def test_gradient_check_leaves_its_inputs_as_they_are(var):
     assert utils.gradient_check(F.sin, x)
     assert to_numpy(x).dtype == np.float32
     assert x.grad is None
+
+
+def test_gradient_check_catches_what_a_cotangent_of_ones_does_not(var):
+    """The book's check sums the outputs: errors that cancel in the sum pass it."""
+
+    class Swapped(Function):
+        def forward(self, x):
+            return x * 1.0
+
+        def backward(self, gy):
+            return gy[::-1]
+
+    assert utils.gradient_check(Swapped(), var([1.0, 2.0])) is False
+
+
+def test_gradient_check_passes_keywords_and_leaves_constants_alone(var):
+    c = var([3.0, 4.0], requires_grad=False)
+    assert utils.gradient_check(lambda x, c, power=1: x**power * c, var([1.0, 2.0]), c, power=3) is True
+    assert c.grad is None
+
+
+def test_logsumexp(backend):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4)) * 500
+    for axis in (1, -1, (0, 2)):
+        got = utils.logsumexp(backend.from_numpy(x), axis)
+        assert isinstance(got, backend.array_types)
+        want = np.logaddexp.reduce(x, axis=axis, keepdims=True)
+        np.testing.assert_allclose(to_numpy(got), want, rtol=1e-12)
+    assert utils.logsumexp(backend.from_numpy(x[0].astype("f"))).shape == (3, 1)

@@ -28,6 +28,9 @@ class ArrayApiStrictBackend(Backend):
     def to_device(self, array: Array, device: Any) -> Array:
         return array.to_device(_device(device))
 
+    def as_device(self, device: Any) -> Any:
+        return None if device is None else _device(device)
+
     def devices(self) -> list[str]:
         devices = array_api_strict.__array_namespace_info__().devices()
         return [str(device).split("'")[1] for device in devices]  # ...Device('CPU_DEVICE')

@@ -88,6 +88,17 @@ class CupyBackend(Backend):
     def seed(self, seed: int) -> None:
         cupy.random.seed(seed)
 
+    def random_state(self) -> Any:
+        """cuRAND tells no state: from here on it draws from a seed, itself drawn at random."""
+        seed = int(cupy.random.randint(2**31 - 1))
+        cupy.random.seed(seed)
+        return super().random_state(), seed
+
+    def set_random_state(self, state: Any) -> None:
+        drawn_by_numpy, seed = state
+        super().set_random_state(drawn_by_numpy)
+        cupy.random.seed(seed)
+
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         with _device(device):
             if dtype != cupy.float16:
@@ -114,6 +125,8 @@ class CupyBackend(Backend):
         }
 
     def special(self, name: str) -> Any:
+        if name == "polygamma":  # it takes no number for n, and widens float32
+            return None
         return getattr(cupyx.scipy.special, name, None)
 
 

@@ -25,6 +25,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     writable = False
+    unpromoted = frozenset({"pow"})  # integers keep the dtype of the base
     xp = jnp
     array_types = (jax.Array,)
 
@@ -46,6 +47,9 @@ class JaxBackend(Backend):
     def device(self, array: Array) -> Any:
         """The device, or the sharding of an array on several; None for a tracer: it is on none yet."""
         return getattr(array, "device", None)
+
+    def as_device(self, device: Any) -> Any:
+        return None if device is None else _device(device)
 
     def devices(self) -> list[str]:
         return [str(device) for device in jax.devices()]
@@ -77,7 +81,11 @@ class JaxBackend(Backend):
         return {ours: known[theirs] for theirs, ours in names.items() if theirs in known}
 
     def special(self, name: str) -> Any:
-        return getattr(jax.scipy.special, name, None)
+        return None if name in _LESS_EXACT else getattr(jax.scipy.special, name, None)
+
+
+_LESS_EXACT = frozenset(("betaln",))
+"""Special functions that are right to six digits only: tensorgrad's formulas are better."""
 
 
 def _device(device: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tensorgrad.backend import Array, Backend, is_basic
 
@@ -41,7 +42,9 @@ def _arange(
     start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
 ) -> Array:
     _check(device)
-    return np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype=dtype)
+    if stop is None:
+        start, stop = 0, start
+    return np.arange(start, stop, step, dtype=dtype)
 
 
 def _zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
@@ -54,6 +57,15 @@ def _astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -
     return x.astype(dtype, copy=copy)
 
 
+def _expm1(x: Array, /) -> Array:
+    """NumPy's, with the complex infinities, nans and zeros of the standard: ``exp(x) - 1`` has them."""
+    if x.dtype.kind != "c":
+        return np.expm1(x)
+    y = np.asarray(np.where(np.isfinite(x), np.expm1(x), np.exp(x) - 1))
+    y.real += 0.0  # no negative zero
+    return y
+
+
 def _namespace() -> ModuleType:
     """array-api-compat's namespace, with the functions that every step calls taken more directly.
 
@@ -61,11 +73,11 @@ def _namespace() -> ModuleType:
     numbers; so are the others.
     """
     namespace = ModuleType("tensorgrad_backends.numpy.xp", array_api_compat.numpy.__doc__)
-    vars(namespace).update(
-        {name: value for name, value in vars(array_api_compat.numpy).items() if not name.startswith("__")}
-    )
+    kept = {name: value for name, value in vars(array_api_compat.numpy).items() if not name.startswith("__")}
+    info = array_api_compat.numpy.__array_namespace_info__
+    vars(namespace).update(kept, __array_namespace_info__=info)
     vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape, arange=_arange, zeros=_zeros)
-    vars(namespace).update(astype=_astype, isdtype=lru_cache(array_api_compat.numpy.isdtype))
+    vars(namespace).update(astype=_astype, expm1=_expm1, isdtype=lru_cache(array_api_compat.numpy.isdtype))
     return namespace
 
 
@@ -73,6 +85,7 @@ class NumpyBackend(Backend):
     """NumPy arrays."""
 
     name = "numpy"
+    temporary = 2 * _BLOCK
     xp = _namespace()
     array_types = (np.ndarray,)
 
@@ -136,6 +149,22 @@ class NumpyBackend(Backend):
     def ones_like(self, array: Array) -> Array:
         return np.ones(array.shape, array.dtype) if array.ndim else np.array(1, array.dtype)
 
+    def windows(
+        self, x: Array, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+    ) -> Array:
+        axes = len(kernel)
+        shape, steps = x.shape[:-axes], x.strides[:-axes]
+        along = list(zip(x.shape[-axes:], kernel, stride, dilation, x.strides[-axes:], strict=True))
+        counts = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d, _ in along]
+        shape = (*shape, *kernel, *counts)
+        steps = (*steps, *(d * step for _, _, _, d, step in along), *(s * step for _, _, s, _, step in along))
+        return _view(x, shape, steps)
+
+    def masked(self, x: Array, mask: Array) -> Array:
+        """By a product of its bits, which a nan or an infinity does no harm: four times as fast."""
+        bits = _BITS.get(x.dtype)
+        return super().masked(x, mask) if bits is None else (x.view(bits) * mask).view(x.dtype)
+
     def add_distinct(self, base: Array, index: Any, values: Array) -> Array:
         base[index] += values
         return base
@@ -153,6 +182,15 @@ class NumpyBackend(Backend):
             block = np.multiply(part, scale, out=scaled[: part.size])
             flat[start : start + _BLOCK] += block
         return base
+
+    def blocks(self, arrays: list[Array]) -> list[tuple[Array, ...]] | None:
+        """Pieces that stay in the cache with their temporaries: one of full size costs page faults."""
+        size = arrays[0].size
+        step = _BLOCK // 4
+        if size <= step or not all(a.flags.c_contiguous for a in arrays):
+            return None
+        flat = [a.reshape(-1) for a in arrays]
+        return [tuple([a[i : i + step] for a in flat]) for i in range(0, size, step)]
 
     def special(self, name: str) -> Any:
         try:
@@ -180,6 +218,17 @@ def _add_rows(base: Array, items: tuple[Array, ...], values: Array) -> None:
     positions = (flat[..., None] * size + np.arange(size)).reshape(-1)
     values = np.broadcast_to(values, (*flat.shape, *rows)).reshape(-1)
     np.add.at(base.reshape(-1), positions, values)
+
+
+_BITS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+"""Integers as long as a floating dtype."""
+
+
+def _view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """``as_strided`` without the 5 us that its checks and its dummy object take."""
+    return (
+        np.ndarray(shape, x.dtype, x, 0, strides) if x.flags.c_contiguous else as_strided(x, shape, strides)
+    )
 
 
 def _check(device: Any) -> None:

@@ -5,7 +5,7 @@ Tensors that take part in PyTorch's autograd are refused: two graphs of one comp
 
 from __future__ import annotations
 
-from types import EllipsisType
+from types import EllipsisType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,58 @@ with importing("PyTorch", install="python -m pip install torch"):
     import torch
 
 
+def _result_type(*arrays_and_dtypes: Any) -> Any:
+    """array-api-compat's; where PyTorch does not promote (unsigned integers of 16 bits and more), NumPy's."""
+    try:
+        return array_api_compat.torch.result_type(*arrays_and_dtypes)
+    except RuntimeError:
+        dtypes = (getattr(x, "dtype", x) for x in arrays_and_dtypes)
+        names = (str(x).removeprefix("torch.") if isinstance(x, torch.dtype) else x for x in dtypes)
+        return getattr(torch, np.result_type(*names).name)
+
+
+def _unique_all(x: Array, /) -> tuple[Array, Array, Array, Array]:
+    """What array-api-compat lacks: PyTorch does not say where a value occurs first."""
+    values, inverse, counts = torch.unique(x, return_inverse=True, return_counts=True)
+    order = torch.argsort(inverse.reshape(-1), stable=True)
+    return values, order[torch.cumsum(counts, 0) - counts], inverse, counts
+
+
+def _sign(x: Array, /) -> Array:
+    """array-api-compat's puts the nan in by an index, which waits for the device if `x` is 0-d."""
+    if not x.dtype.is_floating_point:
+        return array_api_compat.torch.sign(x)
+    return torch.where(torch.isnan(x), x, torch.sign(x))
+
+
+class _Info(array_api_compat.torch.__array_namespace_info__):  # type: ignore[misc]  # a class without types
+    """array-api-compat's, but for the devices: it tries some that PyTorch warns of."""
+
+    def devices(self) -> list[torch.device]:
+        kind = torch.accelerator.current_accelerator()
+        count = torch.accelerator.device_count()
+        return [torch.device("cpu"), *(torch.device(kind.type, i) for i in range(count))]
+
+
+def _namespace() -> ModuleType:
+    """array-api-compat's namespace, with mends."""
+    namespace = ModuleType("tensorgrad_backends.torch.xp", array_api_compat.torch.__doc__)
+    kept = {name: value for name, value in vars(array_api_compat.torch).items() if not name.startswith("__")}
+    vars(namespace).update(kept, __array_namespace_info__=_Info)
+    vars(namespace).update(result_type=_result_type, unique_all=_unique_all)
+    vars(namespace).update(sign=_sign)
+    return namespace
+
+
+_UNPROMOTED = frozenset(
+    (
+        *("add", "subtract", "multiply", "divide", "floor_divide", "pow", "remainder"),
+        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+    )
+)
+"""0-d tensors have no say in the dtype beside others, where both are integers or both are floats."""
+
+
 class TorchBackend(Backend):
     """PyTorch tensors.
 
@@ -25,7 +77,8 @@ class TorchBackend(Backend):
     """
 
     name = "torch"
-    xp = array_api_compat.torch
+    unpromoted = _UNPROMOTED
+    xp = _namespace()
     array_types = (torch.Tensor,)
 
     @property
@@ -99,6 +152,17 @@ class TorchBackend(Backend):
         super().seed(seed)
         torch.manual_seed(seed)
 
+    def random_state(self) -> Any:
+        there = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+        return super().random_state(), torch.get_rng_state(), there
+
+    def set_random_state(self, state: Any) -> None:
+        drawn_by_numpy, here, there = state
+        super().set_random_state(drawn_by_numpy)
+        torch.set_rng_state(here)
+        if there is not None:
+            torch.cuda.set_rng_state_all(there)
+
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         if _on_host(device):
             return super().uniform(shape, dtype, device)
@@ -121,7 +185,11 @@ class TorchBackend(Backend):
         return {"used": used, "held": held, "free": free, "total": total}
 
     def special(self, name: str) -> Any:
-        return getattr(torch.special, name, None)
+        return None if name in _LESS_EXACT else getattr(torch.special, name, None)
+
+
+_LESS_EXACT = frozenset(("gammainc", "gammaincc", "polygamma"))
+"""Special functions that are right to ten digits only in float64: tensorgrad's formulas are better."""
 
 
 def _on_host(device: Any) -> bool:

@@ -15,7 +15,7 @@ from weakref import ref
 
 from tensorgrad.core.config import STATE
 from tensorgrad.core.function import Function, Op
-from tensorgrad.core.variable import Variable
+from tensorgrad.core.variable import Variable, make_variable
 
 Step = tuple[type["ViewOp"], Any]
 """How a view comes from its base: the op, and its setting."""
@@ -24,10 +24,11 @@ Step = tuple[type["ViewOp"], Any]
 class Shared:
     """The handles whose values share elements: a root, and its views."""
 
-    __slots__ = ("limit", "root", "views")
+    __slots__ = ("limit", "root", "shape", "views")
 
     def __init__(self, root: Variable) -> None:
         self.root = ref(root)
+        self.shape = root.shape
         self.views: list[ref[Variable]] = []
         self.limit = 16
 
@@ -103,7 +104,8 @@ def change(
     Raises
     ------
     RuntimeError
-        If a leaf that requires a gradient would change, or views whose base is gone.
+        If a leaf that requires a gradient would change, or views that cannot be written through and whose
+        base is gone.
     """
     shared, path = shared_of(v)
     others = [] if shared is None else [u for u in shared.living() if u is not v]
@@ -115,18 +117,50 @@ def change(
             del v._shared
         take_over(v, new)
         return
-    root = shared.root()  # type: ignore[union-attr]
+    assert shared is not None  # what has others shares with them
+    root, depth = shared.root(), 0
     if root is None or shared_of(root)[0] is not shared:
+        root, depth = _stand_in(shared, [v, *others], write, what)
+    if root is not v:
+        take_over(root, write(root, path[depth:], new))
+    take_over(v, new)
+    for u in others:
+        if u is not root:
+            take_over(u, along(shared_of(u)[1][depth:], root))
+
+
+def _stand_in(
+    shared: Shared,
+    views: list[Variable],
+    write: Callable[[Variable, tuple[Step, ...], Variable], Variable],
+    what: str,
+) -> tuple[Variable, int]:
+    """A value that all the views are views of, in the place of a base that is gone; its place in their paths.
+
+    It is the view from which the others were made. Where there is none, it is put together from the views:
+    nobody sees its other elements.
+    """
+    views = sorted(views, key=lambda u: len(shared_of(u)[1]))
+    paths = [shared_of(u)[1] for u in views]
+    first, depth = views[0], len(paths[0])
+    if all(_begins(path, paths[0]) for path in paths):
+        return first, depth
+    if not all(op.pick for path in paths for op, _ in path):
         raise RuntimeError(
             f"{what}: this value shares its elements with other views, and the array that they are views "
             "of is gone. Change a copy: v = v.copy()."
         )
-    if root is not v:
-        take_over(root, write(root, path, new))
-    take_over(v, new)
-    for u in others:
-        if u is not root:
-            take_over(u, along(shared_of(u)[1], root))
+    owner = first.backend
+    zeros = owner.xp.zeros(shared.shape, dtype=first.dtype, device=owner.device(first.data))
+    root = make_variable(zeros, None, 0)
+    for u, path in zip(views, paths, strict=True):
+        root = write(root, path, u)
+    return root, 0
+
+
+def _begins(path: tuple[Step, ...], start: tuple[Step, ...]) -> bool:
+    """Whether the path goes on from the view that has the path `start`."""
+    return len(path) >= len(start) and all(a is b for a, b in zip(path, start, strict=False))
 
 
 def take_over(v: Variable, new: Variable) -> None:

@@ -14,8 +14,9 @@ from weakref import ref
 
 import numpy as np
 
-from tensorgrad.backend import BY_TYPE, Array, Backend, backend_of, get_backend
+from tensorgrad.backend import BY_TYPE, Array, Backend, backend_of
 from tensorgrad.core.config import STATE
+from tensorgrad.core.default import default_backend
 from tensorgrad.core.node import Edge, Spec
 from tensorgrad.core.variable import Variable, make_variable
 
@@ -269,9 +270,14 @@ class Function:
         return node
 
     def release(self) -> None:
-        """Free what was kept for the backward, and remember that it is gone."""
-        self.saved = None
-        self.kept = ()
+        """Free what was kept for the backward, and remember that it is gone.
+
+        A node that needs nothing can be gone through again, as in the book: there a loss is summed up,
+        differentiated and cut off from its past again and again.
+        """
+        if self.saved or self.kept:
+            self.saved = None
+            self.kept = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -374,8 +380,12 @@ def _scalars_to_arrays(function: Function, inputs: tuple[Any, ...]) -> list[Any]
     """Inputs that are all numbers: arrays of the default backend."""
     if not inputs:
         raise TypeError(f"{type(function).__name__}: expected at least one input; got none")
-    asarray = get_backend("numpy").xp.asarray
-    return [asarray(x.data if isinstance(x, Variable) else x) for x in inputs]
+    default = default_backend()
+    values = [x.data if isinstance(x, Variable) else x for x in inputs]
+    return [
+        default.from_numpy(np.asarray(x)) if isinstance(x, np.generic) else default.xp.asarray(x)
+        for x in values
+    ]
 
 
 _NUMBERS = (np.generic, float, int, bool, complex)

@@ -19,6 +19,12 @@ class Real(NamedTuple):
     high: float = 2.0
 
 
+class Regular(NamedTuple):
+    """An input with a gradient: square matrices, far from singular, the symmetric part positive definite."""
+
+    shape: tuple[int, ...]
+
+
 class Ints(NamedTuple):
     """A constant array of integers in [0, high): labels, indices."""
 
@@ -43,20 +49,31 @@ class Sample:
 
     Parameters
     ----------
-    *args : Real, Ints, Bools, Listed or any value
+    *args : Real, Regular, Ints, Bools, Listed or any value
     differentiable : bool
         False for a function without a gradient (`accuracy`): only its values are checked.
     random : bool
         True for a function that draws random numbers: it is checked with a fixed seed.
+    through : callable, optional
+        Takes the outputs, as Variables or NumPy arrays, and gives a tuple of what is compared. For results
+        that are free in a sign, as eigenvectors are.
     **kwargs
         Given to the function as they are.
     """
 
-    def __init__(self, *args: Any, differentiable: bool = True, random: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        differentiable: bool = True,
+        random: bool = False,
+        through: Callable[..., tuple[Any, ...]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.args = args
         self.kwargs = kwargs
         self.differentiable = differentiable
         self.random = random
+        self.through = through
 
     def __repr__(self) -> str:
         shown = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]

@@ -47,7 +47,6 @@ class Variable:
     __slots__ = ("__weakref__", "_index", "_name", "_node", "_shared", "data", "grad", "requires_grad")
 
     __array_priority__ = 200.0
-    __array_ufunc__ = None  # NumPy leaves ``array + variable`` to Variable
 
     data: Any
     grad: Variable | None
@@ -166,16 +165,21 @@ class Variable:
                 "Take v.data where that is meant, or tensorgrad.stop_gradient(v); NumPy's functions, "
                 "such as np.sin(v), keep it."
             )
-        array = self.data if dtype is None else self.data.astype(dtype)
-        return np.array(array, copy=copy) if copy is not None else np.asarray(array)
+        if copy is None:
+            return np.asarray(self.data, dtype=dtype)
+        return np.array(self.data, dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
         if self.requires_grad and STATE.get().enable_backprop:
             raise BufferError(
                 "from_dlpack(v): this Variable requires a gradient, which the other library would lose. "
                 "Pass v.data where that is meant; v.to(name) moves it with its gradient."
             )
-        return self.data.__dlpack__(**options)
+        options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given = {name: value for name, value in options.items() if value is not None}
+        return self.data.__dlpack__(**given)  # not every library knows all of them
 
     def __dlpack_device__(self) -> tuple[int, int]:
         kind, number = self.data.__dlpack_device__()

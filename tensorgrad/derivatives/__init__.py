@@ -1,5 +1,6 @@
 """Derivatives of functions: ``grad(f)`` and its kin, pure and nestable."""
 
+from tensorgrad.derivatives.checkpoint import checkpoint as checkpoint
 from tensorgrad.derivatives.gradients import gradients as gradients
 from tensorgrad.derivatives.matrices import hessian as hessian
 from tensorgrad.derivatives.matrices import hvp as hvp
@@ -10,3 +11,5 @@ from tensorgrad.derivatives.transforms import grad as grad
 from tensorgrad.derivatives.transforms import jvp as jvp
 from tensorgrad.derivatives.transforms import value_and_grad as value_and_grad
 from tensorgrad.derivatives.transforms import vjp as vjp
+from tensorgrad.derivatives.vectorize import vectorize as vectorize
+from tensorgrad.derivatives.vectorize import vmap as vmap

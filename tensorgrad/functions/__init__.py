@@ -1,5 +1,7 @@
 """Differentiable functions: each takes Variables, arrays and numbers, and gives Variables."""
 
+from typing import TYPE_CHECKING
+
 from tensorgrad.functions import operators as operators
 from tensorgrad.functions.activation import gelu as gelu
 from tensorgrad.functions.activation import leaky_relu as leaky_relu
@@ -30,6 +32,7 @@ from tensorgrad.functions.comparison import not_equal as not_equal
 from tensorgrad.functions.complex_parts import conj as conj
 from tensorgrad.functions.complex_parts import imag as imag
 from tensorgrad.functions.complex_parts import real as real
+from tensorgrad.functions.cumulative import cumprod as cumprod
 from tensorgrad.functions.cumulative import cumsum as cumsum
 from tensorgrad.functions.elementwise import abs as abs
 from tensorgrad.functions.elementwise import exp as exp
@@ -54,6 +57,7 @@ from tensorgrad.functions.joining import concat as concat
 from tensorgrad.functions.joining import split as split
 from tensorgrad.functions.joining import stack as stack
 from tensorgrad.functions.joining import unstack as unstack
+from tensorgrad.functions.linalg import cross as cross
 from tensorgrad.functions.linalg import dot as dot
 from tensorgrad.functions.linalg import linear as linear
 from tensorgrad.functions.linalg import linear_simple as linear_simple
@@ -76,6 +80,18 @@ from tensorgrad.functions.manipulation import squeeze as squeeze
 from tensorgrad.functions.manipulation import sum_to as sum_to
 from tensorgrad.functions.manipulation import transpose as transpose
 from tensorgrad.functions.noise import dropout as dropout
+from tensorgrad.functions.numeric import convolve as convolve
+from tensorgrad.functions.numeric import copysign as copysign
+from tensorgrad.functions.numeric import diff as diff
+from tensorgrad.functions.numeric import interp as interp
+from tensorgrad.functions.numeric import pad as pad
+from tensorgrad.functions.numeric import trapezoid as trapezoid
+from tensorgrad.functions.pooling import adaptive_average_pooling as adaptive_average_pooling
+from tensorgrad.functions.pooling import adaptive_max_pooling as adaptive_max_pooling
+from tensorgrad.functions.pooling import average_pooling as average_pooling
+from tensorgrad.functions.pooling import global_average_pooling as global_average_pooling
+from tensorgrad.functions.pooling import pooling as pooling
+from tensorgrad.functions.pooling import pooling_simple as pooling_simple
 from tensorgrad.functions.rearrangement import flip as flip
 from tensorgrad.functions.rearrangement import repeat as repeat
 from tensorgrad.functions.rearrangement import roll as roll
@@ -95,7 +111,6 @@ from tensorgrad.functions.selection import where as where
 from tensorgrad.functions.softmax import log_softmax as log_softmax
 from tensorgrad.functions.softmax import softmax as softmax
 from tensorgrad.functions.softmax import softmax_simple as softmax_simple
-from tensorgrad.functions.special import erf as erf
 from tensorgrad.functions.transfer import astype as astype
 from tensorgrad.functions.transfer import copy as copy
 from tensorgrad.functions.transfer import to as to
@@ -113,3 +128,164 @@ from tensorgrad.functions.trigonometric import sin as sin
 from tensorgrad.functions.trigonometric import sinh as sinh
 from tensorgrad.functions.trigonometric import tan as tan
 from tensorgrad.functions.trigonometric import tanh as tanh
+from tensorgrad.lazy import later
+
+if TYPE_CHECKING:  # loaded when first asked for: see the table below
+    from tensorgrad.functions.attention import scaled_dot_product_attention as scaled_dot_product_attention
+    from tensorgrad.functions.contraction import einsum as einsum
+    from tensorgrad.functions.convolution import conv1d as conv1d
+    from tensorgrad.functions.convolution import conv2d as conv2d
+    from tensorgrad.functions.convolution import conv2d_simple as conv2d_simple
+    from tensorgrad.functions.convolution import conv3d as conv3d
+    from tensorgrad.functions.convolution import conv_transpose1d as conv_transpose1d
+    from tensorgrad.functions.convolution import conv_transpose2d as conv_transpose2d
+    from tensorgrad.functions.convolution import conv_transpose3d as conv_transpose3d
+    from tensorgrad.functions.convolution import deconv2d as deconv2d
+    from tensorgrad.functions.decompositions import cholesky as cholesky
+    from tensorgrad.functions.decompositions import qr as qr
+    from tensorgrad.functions.determinants import det as det
+    from tensorgrad.functions.determinants import slogdet as slogdet
+    from tensorgrad.functions.diagonals import diagonal as diagonal
+    from tensorgrad.functions.diagonals import trace as trace
+    from tensorgrad.functions.eigen import eig as eig
+    from tensorgrad.functions.eigen import eigvals as eigvals
+    from tensorgrad.functions.embedding import embed_id as embed_id
+    from tensorgrad.functions.fourier import fft as fft
+    from tensorgrad.functions.fourier import fftn as fftn
+    from tensorgrad.functions.fourier import fftshift as fftshift
+    from tensorgrad.functions.fourier import ifft as ifft
+    from tensorgrad.functions.fourier import ifftn as ifftn
+    from tensorgrad.functions.fourier import ifftshift as ifftshift
+    from tensorgrad.functions.fourier_real import hfft as hfft
+    from tensorgrad.functions.fourier_real import ihfft as ihfft
+    from tensorgrad.functions.fourier_real import irfft as irfft
+    from tensorgrad.functions.fourier_real import irfftn as irfftn
+    from tensorgrad.functions.fourier_real import rfft as rfft
+    from tensorgrad.functions.fourier_real import rfftn as rfftn
+    from tensorgrad.functions.losses_classes import cross_entropy as cross_entropy
+    from tensorgrad.functions.losses_classes import nll_loss as nll_loss
+    from tensorgrad.functions.losses_sequences import ctc_loss as ctc_loss
+    from tensorgrad.functions.losses_values import (
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    )
+    from tensorgrad.functions.losses_values import cosine_embedding_loss as cosine_embedding_loss
+    from tensorgrad.functions.losses_values import cosine_similarity as cosine_similarity
+    from tensorgrad.functions.losses_values import huber_loss as huber_loss
+    from tensorgrad.functions.losses_values import kl_div_loss as kl_div_loss
+    from tensorgrad.functions.losses_values import l1_loss as l1_loss
+    from tensorgrad.functions.losses_values import triplet_margin_loss as triplet_margin_loss
+    from tensorgrad.functions.metrics import confusion_matrix as confusion_matrix
+    from tensorgrad.functions.metrics import f1_score as f1_score
+    from tensorgrad.functions.metrics import precision as precision
+    from tensorgrad.functions.metrics import recall as recall
+    from tensorgrad.functions.metrics import top_k_accuracy as top_k_accuracy
+    from tensorgrad.functions.normalization import batch_norm as batch_norm
+    from tensorgrad.functions.normalization import fixed_batch_norm as fixed_batch_norm
+    from tensorgrad.functions.normalization import group_norm as group_norm
+    from tensorgrad.functions.normalization import layer_norm as layer_norm
+    from tensorgrad.functions.normalization import rms_norm as rms_norm
+    from tensorgrad.functions.norms import matrix_norm as matrix_norm
+    from tensorgrad.functions.norms import vector_norm as vector_norm
+    from tensorgrad.functions.patches import col2im as col2im
+    from tensorgrad.functions.patches import im2col as im2col
+    from tensorgrad.functions.recurrent import gru as gru
+    from tensorgrad.functions.recurrent import lstm as lstm
+    from tensorgrad.functions.recurrent import rnn as rnn
+    from tensorgrad.functions.solving import inv as inv
+    from tensorgrad.functions.solving import lstsq as lstsq
+    from tensorgrad.functions.solving import matrix_power as matrix_power
+    from tensorgrad.functions.solving import matrix_rank as matrix_rank
+    from tensorgrad.functions.solving import pinv as pinv
+    from tensorgrad.functions.solving import solve as solve
+    from tensorgrad.functions.special import erf as erf
+    from tensorgrad.functions.special import erfc as erfc
+    from tensorgrad.functions.special import erfcx as erfcx
+    from tensorgrad.functions.special_bessel import i0 as i0
+    from tensorgrad.functions.special_bessel import i0e as i0e
+    from tensorgrad.functions.special_bessel import i1 as i1
+    from tensorgrad.functions.special_bessel import i1e as i1e
+    from tensorgrad.functions.special_beta import beta as beta
+    from tensorgrad.functions.special_beta import betaln as betaln
+    from tensorgrad.functions.special_beta import binom as binom
+    from tensorgrad.functions.special_beta import multigammaln as multigammaln
+    from tensorgrad.functions.special_distributions import chdtr as chdtr
+    from tensorgrad.functions.special_distributions import chdtrc as chdtrc
+    from tensorgrad.functions.special_distributions import fdtr as fdtr
+    from tensorgrad.functions.special_distributions import fdtrc as fdtrc
+    from tensorgrad.functions.special_distributions import stdtr as stdtr
+    from tensorgrad.functions.special_entropy import entr as entr
+    from tensorgrad.functions.special_entropy import expit as expit
+    from tensorgrad.functions.special_entropy import kl_div as kl_div
+    from tensorgrad.functions.special_entropy import log_expit as log_expit
+    from tensorgrad.functions.special_entropy import logit as logit
+    from tensorgrad.functions.special_entropy import rel_entr as rel_entr
+    from tensorgrad.functions.special_entropy import xlog1py as xlog1py
+    from tensorgrad.functions.special_entropy import xlogy as xlogy
+    from tensorgrad.functions.special_gamma import digamma as digamma
+    from tensorgrad.functions.special_gamma import gamma as gamma
+    from tensorgrad.functions.special_gamma import gammaln as gammaln
+    from tensorgrad.functions.special_gamma import polygamma as polygamma
+    from tensorgrad.functions.special_gamma import psi as psi
+    from tensorgrad.functions.special_gamma import zeta as zeta
+    from tensorgrad.functions.special_incomplete import betainc as betainc
+    from tensorgrad.functions.special_incomplete import betaincc as betaincc
+    from tensorgrad.functions.special_incomplete import gammainc as gammainc
+    from tensorgrad.functions.special_incomplete import gammaincc as gammaincc
+    from tensorgrad.functions.special_normal import erfcinv as erfcinv
+    from tensorgrad.functions.special_normal import erfinv as erfinv
+    from tensorgrad.functions.special_normal import log_ndtr as log_ndtr
+    from tensorgrad.functions.special_normal import ndtr as ndtr
+    from tensorgrad.functions.special_normal import ndtri as ndtri
+    from tensorgrad.functions.special_powers import boxcox as boxcox
+    from tensorgrad.functions.special_powers import boxcox1p as boxcox1p
+    from tensorgrad.functions.special_powers import cbrt as cbrt
+    from tensorgrad.functions.special_powers import exp2 as exp2
+    from tensorgrad.functions.special_powers import exp10 as exp10
+    from tensorgrad.functions.special_powers import exprel as exprel
+    from tensorgrad.functions.special_powers import huber as huber
+    from tensorgrad.functions.special_powers import pseudo_huber as pseudo_huber
+    from tensorgrad.functions.special_powers import sinc as sinc
+    from tensorgrad.functions.spectra import eigh as eigh
+    from tensorgrad.functions.spectra import eigvalsh as eigvalsh
+    from tensorgrad.functions.spectra import svd as svd
+    from tensorgrad.functions.spectra import svdvals as svdvals
+
+__getattr__, __dir__ = later(
+    __name__,
+    {
+        "attention": "scaled_dot_product_attention",
+        "contraction": "einsum",
+        "convolution": (
+            "conv1d conv2d conv2d_simple conv3d conv_transpose1d conv_transpose2d conv_transpose3d deconv2d"
+        ),
+        "decompositions": "cholesky qr",
+        "determinants": "det slogdet",
+        "diagonals": "diagonal trace",
+        "eigen": "eig eigvals",
+        "embedding": "embed_id",
+        "fourier": "fft fftn fftshift ifft ifftn ifftshift",
+        "fourier_real": "hfft ihfft irfft irfftn rfft rfftn",
+        "losses_classes": "cross_entropy nll_loss",
+        "losses_sequences": "ctc_loss",
+        "losses_values": (
+            "binary_cross_entropy_with_logits cosine_embedding_loss cosine_similarity huber_loss "
+            "kl_div_loss l1_loss triplet_margin_loss"
+        ),
+        "metrics": "confusion_matrix f1_score precision recall top_k_accuracy",
+        "normalization": "batch_norm fixed_batch_norm group_norm layer_norm rms_norm",
+        "norms": "matrix_norm vector_norm",
+        "patches": "col2im im2col",
+        "recurrent": "gru lstm rnn",
+        "solving": "inv lstsq matrix_power matrix_rank pinv solve",
+        "special": "erf erfc erfcx",
+        "special_bessel": "i0 i0e i1 i1e",
+        "special_beta": "beta betaln binom multigammaln",
+        "special_distributions": "chdtr chdtrc fdtr fdtrc stdtr",
+        "special_entropy": "entr expit kl_div log_expit logit rel_entr xlog1py xlogy",
+        "special_gamma": "digamma gamma gammaln polygamma psi zeta",
+        "special_incomplete": "betainc betaincc gammainc gammaincc",
+        "special_normal": "erfcinv erfinv log_ndtr ndtr ndtri",
+        "special_powers": "boxcox boxcox1p cbrt exp2 exp10 exprel huber pseudo_huber sinc",
+        "spectra": "eigh eigvalsh svd svdvals",
+    },
+)

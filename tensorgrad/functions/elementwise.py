@@ -14,6 +14,9 @@ from typing import Any
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Output, Variable
 from tensorgrad.core.sample import Real, Sample, samples
+from tensorgrad.functions.arithmetic import Div
+from tensorgrad.functions.manipulation import owner_of
+from tensorgrad.functions.selection import Where
 
 X = Input(0)
 Y = Output(0)
@@ -281,7 +284,7 @@ def abs(x: Any) -> Variable:
 
     Parameters
     ----------
-    x : Variable or array, any shape, real
+    x : Variable or array, any shape
         At 0, the kink, the gradient is 0.
 
     Returns
@@ -298,22 +301,26 @@ def abs(x: Any) -> Variable:
 
 @samples(*_BOTH_SIDES)
 def sign(x: Any) -> Variable:
-    """-1, 0 or 1 by the sign of each element.
+    """-1, 0 or 1 by the sign of each element; of a complex one ``x / abs(x)``.
 
     Parameters
     ----------
-    x : Variable or array, any shape, real
+    x : Variable or array, any shape
 
     Returns
     -------
     Variable, shape of `x`
-        Its gradient is 0 everywhere: the steps have no slope, and the jump at 0 counts as none.
+        Where real its gradient is 0: the steps have no slope, and the jump at 0 counts as none.
 
     Examples
     --------
     >>> F.sign(Variable(np.array([2.0, 0.0, -3.0])))
     variable([ 1.  0. -1.])
     """
+    if hasattr(x, "dtype") and owner_of("sign", x).is_complex(x.dtype):
+        size = abs(x)
+        zero = size == 0
+        return Where()(zero, 0.0, Div()(x, Where()(zero, 1.0, size)))  # type: ignore[no-any-return]
     return Sign()(x)  # type: ignore[no-any-return]
 
 

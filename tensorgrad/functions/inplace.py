@@ -116,12 +116,19 @@ def _set_elements(x: Any, index: Any, value: Any) -> Variable:
     value = _within(value, tuple(places.shape))
     if math.prod(places.shape) == 0:
         return copy(x)
+    if math.prod(places.shape) == math.prod(shape) and _is_one_mask(x, index):
+        return copy(reshape(broadcast_to(value, tuple(places.shape)), shape))  # nothing of x is left
     flat = owner.xp.reshape(places, (-1,))
     taken, last = owner.last_writers(flat, math.prod(shape))
     if not _ndim(value):
         return where(reshape(taken, shape), value, x)
     values = take(broadcast_to(value, tuple(places.shape)), last)
     return where(reshape(taken, shape), reshape(values, shape), x)
+
+
+def _is_one_mask(x: Any, index: Any) -> bool:
+    items = index if isinstance(index, tuple) else (index,)
+    return len(items) == 1 and is_mask(index_array("set_item", x, items[0])[1])
 
 
 def _places(x: Any, pick: Callable[[Variable], Variable]) -> Array:

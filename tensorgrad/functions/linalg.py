@@ -7,11 +7,11 @@ from typing import Any
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Variable
-from tensorgrad.core.engine import Copy
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import add, mul
 from tensorgrad.functions.complex_parts import conj
 from tensorgrad.functions.manipulation import axis_of, owner_of, reshape, shape_of
+from tensorgrad.functions.matrices import dense
 from tensorgrad.functions.reduction import sum
 
 
@@ -20,20 +20,24 @@ class MatMul(Op):
 
     saves = (Input(1, needed_by=0), Input(0, needed_by=1))
     fresh = True
+    broadcast = False  # whether the library refused an input that was broadcast
 
     def forward(self, x0: Array, x1: Array) -> Array:
         try:
             y = x0 @ x1
         except (RuntimeError, TypeError, ValueError) as error:
             _explain(x0, x1, error)
-            y = _dense(self, x0) @ _dense(self, x1)
+            self.broadcast = True
+            y = dense(self, x0) @ dense(self, x1)
         self.ndims = (len(x0.shape), len(x1.shape))
         return y
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         x1, x0 = self.saved
         n0, n1 = self.ndims
-        gy = _dense(self, gy)
+        gy = dense(self, gy)
+        if self.broadcast:
+            x1, x0 = (None if x is None else dense(self, x) for x in (x1, x0))
         if n0 == n1 == 2:
             return (None if x1 is None else gy @ x1.T), (None if x0 is None else x0.T @ gy)
         return (
@@ -95,7 +99,7 @@ class Linear(Op):
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ...]:
         x, W = self.saved
-        gy = _dense(self, gy)
+        gy = dense(self, gy)
         to_b = len(self.edges) == 3 and self.edges[2] is not None
         gx = None if W is None else gy @ W.T
         if x is None and not to_b:
@@ -127,6 +131,7 @@ class TensorDot(Op):
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         x1, x0 = self.saved
+        gy = dense(self, gy)
         a, b = self.axes
         n0, n1 = self.ndims
         free0 = [i for i in range(n0) if i not in a]
@@ -163,13 +168,25 @@ class VecDot(Op):
         return (None if x1 is None else gy * x1), (None if x0 is None else gy * x0)
 
 
-def _dense(op: Op, x: ArrayLike) -> ArrayLike:
-    """The same in memory of its own where it was broadcast: the gradient of a sum, for one.
+class Cross(Op):
+    """``y = x0 x x1`` along an axis of length 3; ``gx0 = x1 x gy``, ``gx1 = gy x x0``."""
 
-    A matrix product of such an array is slow in NumPy and an error in dpnp.
-    """
-    array = x.data if isinstance(x, Variable) else x
-    return op.nested(Copy(), x) if 0 in getattr(array, "strides", ()) else x
+    saves = (Input(1, needed_by=0), Input(0, needed_by=1))
+    fresh = True
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x0: Array, x1: Array) -> Array:
+        return self.xp.linalg.cross(x0, x1, axis=self.axis)
+
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+        x1, x0 = self.saved
+        cross = self.xp.linalg.cross
+        return (
+            None if x1 is None else cross(x1, gy, axis=self.axis),
+            None if x0 is None else cross(gy, x0, axis=self.axis),
+        )
 
 
 def _transposed(xp: Any, x: ArrayLike) -> ArrayLike:
@@ -418,3 +435,41 @@ def outer(x0: Any, x1: Any) -> Variable:
     if len(s0) != 1 or len(s1) != 1:
         raise ValueError(f"outer: expected two vectors; got shapes {s0} and {s1}")
     return mul(reshape(x0, (s0[0], 1)), x1)
+
+
+@samples(
+    Sample(Real((3,)), Real((3,))),
+    Sample(Real((2, 3)), Real((3,))),
+    Sample(Real((4, 1, 3)), Real((2, 3))),
+    Sample(Real((3, 2)), Real((2, 3, 2)), axis=-2),
+)
+def cross(x0: Any, x1: Any, *, axis: int = -1) -> Variable:
+    """Vector product of vectors of three elements.
+
+    Parameters
+    ----------
+    x0, x1 : Variable or array
+        Broadcast against each other.
+    axis : int, default -1
+        Of length 3 in both; counted from the last: -1 or less.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+
+    Raises
+    ------
+    ValueError
+        If `axis` is not negative, does not exist or has another length.
+
+    Examples
+    --------
+    >>> F.cross(Variable(np.array([1.0, 0.0, 0.0])), np.array([0.0, 1.0, 0.0]))
+    variable([0. 0. 1.])
+    """
+    s0, s1 = shape_of("cross", x0), shape_of("cross", x1)
+    if not -min(len(s0), len(s1)) <= axis <= -1:
+        raise ValueError(f"cross: expected a negative axis that both have; got {axis} for {s0}, {s1}")
+    if s0[axis] != 3 or s1[axis] != 3:
+        raise ValueError(f"cross: expected vectors of length 3 along axis {axis}; got {s0} and {s1}")
+    return Cross(axis)(x0, x1)  # type: ignore[no-any-return]

@@ -127,9 +127,13 @@ def owner_of(name: str, x: Any) -> Backend:
 
 
 def axis_of(name: str, axis: int, ndim: int) -> int:
-    """An axis counted from the first, or a ValueError in the name of a function."""
+    """An axis counted from the first, or NumPy's AxisError in the name of a function.
+
+    It is a ValueError, and an IndexError as the standard asks of `expand_dims`.
+    """
     if not -ndim <= axis < ndim:
-        raise ValueError(f"{name}: expected an axis from {-ndim} to {ndim - 1}; got {axis}")
+        text = f"{name}: expected an axis from {-ndim} to {ndim - 1}; got {axis}"
+        raise np.exceptions.AxisError(text)
     return axis % ndim
 
 

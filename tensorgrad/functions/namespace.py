@@ -8,25 +8,26 @@ constants, and refuses what requires a gradient: nothing loses a gradient silent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
-import numpy as np
-
-from tensorgrad.backend import Backend, get_backend, is_array
-from tensorgrad.core import Config, Variable
-from tensorgrad.core.variable import make_variable
+from tensorgrad.backend import Backend, get_backend
+from tensorgrad.core import Variable
 from tensorgrad.functions import (
     arithmetic,
     comparison,
     complex_parts,
+    constants,
     elementwise,
     extremes,
     indexing,
     joining,
     linalg,
     manipulation,
+    numeric,
     rearrangement,
     reduction,
     selection,
@@ -85,11 +86,14 @@ DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
     "max": extremes.max,
     "min": extremes.min,
     "cumulative_sum": standard.cumulative_sum,
+    "cumulative_prod": standard.cumulative_prod,
+    "copysign": numeric.copysign,
+    "diff": numeric.diff,
     "sort": standard.sort,
     "reshape": standard.reshape,
     "permute_dims": manipulation.permute_dims,
     "moveaxis": manipulation.moveaxis,
-    "expand_dims": manipulation.expand_dims,
+    "expand_dims": standard.expand_dims,
     "squeeze": manipulation.squeeze,
     "broadcast_to": manipulation.broadcast_to,
     "broadcast_arrays": standard.broadcast_arrays,
@@ -131,29 +135,22 @@ def _named(text: str) -> frozenset[str]:
 
 STEPS = _named("""
     all any argmax argmin argsort bitwise_and bitwise_invert bitwise_left_shift bitwise_or
-    bitwise_right_shift bitwise_xor ceil count_nonzero empty_like floor isfinite isinf isnan
+    bitwise_right_shift bitwise_xor ceil count_nonzero empty_like floor isfinite isin isinf isnan
     logical_and logical_not logical_or logical_xor nonzero ones_like round searchsorted signbit
     trunc unique_all unique_counts unique_inverse unique_values zeros_like
     """)
 """Functions whose derivative is 0 or does not exist: the backend's, for constants."""
 
 OTHERS = _named("""
-    arange copysign cumulative_prod diff empty eye from_dlpack linspace nextafter ones result_type zeros
+    arange empty eye nextafter ones zeros
     """)
 """The other functions of the standard: the backend's, for what requires no gradient."""
 
-ATTRIBUTES = _named("""
-    __array_api_version__ __array_namespace_info__ bool complex64 complex128 e float32 float64 inf int8
-    int16 int32 int64 nan newaxis pi uint8 uint16 uint32 uint64
-    """)
-"""What is no function of arrays: the backend's own."""
+DTYPES = _named("bool complex64 complex128 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64")
+"""The backend's own."""
 
-LINALG = _named("""
-    cholesky cross det diagonal eigh eigvalsh inv matrix_norm matrix_power matrix_rank pinv qr slogdet
-    solve svd svdvals trace vector_norm
-    """)
-FFT = _named("fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftfreq rfftn")
-"""The functions of the extensions, without derivatives so far."""
+FFT = _named("fftfreq rfftfreq")
+"""The functions of the extension that only create: the backend's."""
 
 
 class _Module:
@@ -196,7 +193,7 @@ class Namespace(_Module):
     """
 
     def __init__(self, backend: Backend) -> None:
-        super().__init__(f"tensorgrad.{backend.name}", backend.xp, _STANDARD)
+        super().__init__(f"tensorgrad.{backend.name}", backend.xp, STANDARD)
         self._backend = backend
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -206,31 +203,81 @@ class Namespace(_Module):
     def _find(self, name: str, missing: Any) -> Any:
         op = DIFFERENTIABLE.get(name) or CONSTANT.get(name)
         if op is not None:
-            return op
+            return standard.promoting(op) if name in self._backend.unpromoted else op
+        if name == "special":  # no array library is asked for it: its ops ask the backend
+            return Extension(self, name, None)
         value = getattr(self._source, name, missing)
-        if name in ATTRIBUTES or value is missing:
+        if name in DTYPES or value is missing:
             return value
-        if name in _EXTENSIONS:
+        if name in EXTENSIONS:
             return Extension(self, name, value)
-        return _constant(value, None if name in STEPS else f"{self.__name__}.{name}")
+        refuses = "" if name in STEPS else f"{self.__name__}.{name}"
+        function = constants.constant(name, self._backend, lambda owner: getattr(owner.xp, name), refuses)
+        return self._with_values(name, function) if name.startswith("unique_") else function
 
-    # -- what asks for a dtype, not for values ---------------------------------------------------
+    def _with_values(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that finds the distinct elements: they are elements of `x`, and bring their gradient."""
 
-    def finfo(self, type: Any, /) -> Any:
+        @wraps(function)
+        def unique(x: Any, /) -> Any:
+            found = function(x)
+            if not constants.requires_grad(x):
+                return found
+            first = found.indices if name == "unique_all" else self.unique_all(x).indices
+            values = indexing.take(manipulation.flatten(x), first)
+            return values if name == "unique_values" else found._replace(values=values)
+
+        return unique
+
+    # -- constants, and what asks for a dtype, not for values ------------------------------------
+
+    __array_api_version__ = "2025.12"
+    e = math.e
+    inf = math.inf
+    nan = math.nan
+    newaxis: ClassVar[None] = None
+    pi = math.pi
+
+    def __array_namespace_info__(self) -> constants.Info:
+        """What this namespace can do: its devices and dtypes, and which are the defaults."""
+        return constants.Info(self._source.__array_namespace_info__())
+
+    def finfo(self, type: Any, /) -> constants.FloatInfo:
         """The limits of a floating dtype, or of that of an array."""
-        return self._source.finfo(_dtype(type))
+        dtype = constants.dtype_of(type)
+        return constants.float_info(constants.library_of(self._backend, dtype), dtype)
 
-    def iinfo(self, type: Any, /) -> Any:
+    def iinfo(self, type: Any, /) -> constants.IntegerInfo:
         """The limits of an integer dtype, or of that of an array."""
-        return self._source.iinfo(_dtype(type))
+        dtype = constants.dtype_of(type)
+        return constants.integer_info(constants.library_of(self._backend, dtype), dtype)
 
     def isdtype(self, dtype: Any, kind: Any) -> bool:
         """Whether a dtype is of a kind."""
-        return bool(self._source.isdtype(_dtype(dtype), kind))
+        dtype = constants.dtype_of(dtype)
+        return bool(constants.library_of(self._backend, dtype).isdtype(dtype, kind))
 
     def can_cast(self, from_: Any, to: Any, /) -> bool:
         """Whether a dtype, or that of an array, goes into another one by promotion."""
-        return bool(self._source.can_cast(_dtype(from_), to))
+        dtype = constants.dtype_of(from_)
+        return bool(constants.library_of(self._backend, dtype).can_cast(dtype, to))
+
+    def result_type(self, *arrays_and_dtypes: Any) -> Any:
+        """The dtype that arrays, dtypes and numbers have in common."""
+        values = constants.unwrap(arrays_and_dtypes)
+        owner = constants.owner_among(values)
+        dtypes = [x for x in values if not isinstance(x, bool | int | float | complex)]
+        if owner is None and dtypes:
+            return constants.library_of(self._backend, dtypes[0]).result_type(*values)
+        return (owner or self._backend).xp.result_type(*values)
+
+    def broadcast_shapes(self, *shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape that arrays of these shapes have in common; None for a length that is not known."""
+        return standard.broadcast_shapes(*shapes)
+
+    def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Variable:
+        """The array behind the DLPack protocol, as a constant of this library."""
+        return standard.from_dlpack(self._backend, x, device=device, copy=copy)
 
     # -- creation from values that may have a gradient -------------------------------------------
 
@@ -246,101 +293,120 @@ class Namespace(_Module):
             value = self.asarray(fill_value, dtype=dtype, device=device)
             shape = (shape,) if isinstance(shape, int) else shape
             return transfer.copy(manipulation.broadcast_to(value, shape))
-        return _wrap(self._source.full(shape, fill_value, dtype=dtype, device=device))  # type: ignore[no-any-return]
+        y = self._source.full(shape, fill_value, dtype=dtype, device=self._backend.as_device(device))
+        return constants.wrap(y)  # type: ignore[no-any-return]
 
     def full_like(self, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Variable:
         """One value in the shape of `x`."""
         if isinstance(fill_value, Variable):
             return self.full(x.shape, fill_value, dtype=dtype or x.dtype, device=device)
-        y = self._source.full_like(_unwrap(x), fill_value, dtype=dtype, device=device)
-        return _wrap(y)  # type: ignore[no-any-return]
+        array = constants.unwrap(x)
+        owner = constants.owner_among((array,)) or self._backend
+        y = owner.xp.full_like(array, fill_value, dtype=dtype, device=owner.as_device(device))
+        return constants.wrap(y)  # type: ignore[no-any-return]
+
+    def linspace(
+        self,
+        start: Any,
+        stop: Any,
+        /,
+        num: int,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        endpoint: bool = True,
+    ) -> Variable:
+        """Evenly spaced numbers; Variables for the ends get their share of the gradients."""
+        device = self._backend.as_device(device)
+        if isinstance(start, Variable) or isinstance(stop, Variable):
+            first, last = (self.asarray(end, device=device) for end in (start, stop))
+            return numeric.linspace(first, last, num, dtype=dtype, endpoint=endpoint)
+        y = self._source.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+        return constants.wrap(y)  # type: ignore[no-any-return]
 
 
 class Extension(_Module):
     """An extension of the standard, such as ``linalg``."""
 
     def __init__(self, whole: Namespace, name: str, source: Any) -> None:
-        others, ops = _EXTENSIONS[name]
+        others, ops = EXTENSIONS[name]
         super().__init__(f"{whole.__name__}.{name}", source, others.union(ops))
         self._ops = ops
         self._way = (whole, name)
+        self._backend = whole._backend
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, self._way
 
     def _find(self, name: str, missing: Any) -> Any:
-        value = self._ops.get(name) or getattr(self._source, name, missing)
-        if name in self._ops or value is missing:
+        if name in self._ops:
+            return getattr(import_module(f"tensorgrad.functions.{self._ops[name]}"), name)
+        value = getattr(self._source, name, missing)
+        if value is missing:
             return value
-        return _constant(value, f"{self.__name__}.{name}")
+        extension = self._way[1]
+        return constants.constant(
+            name,
+            self._backend,
+            lambda owner: getattr(getattr(owner.xp, extension), name),
+            "" if name in STEPS else f"{self.__name__}.{name}",
+        )
 
 
-_EXTENSIONS: dict[str, tuple[frozenset[str], dict[str, Callable[..., Any]]]] = {
-    "linalg": (
-        LINALG,
-        {
-            "matmul": linalg.matmul,
-            "matrix_transpose": manipulation.matrix_transpose,
-            "outer": linalg.outer,
-            "tensordot": linalg.tensordot,
-            "vecdot": linalg.vecdot,
-        },
-    ),
-    "fft": (FFT, {}),
+def _by_name(modules: dict[str, str]) -> dict[str, str]:
+    return {name: module for module, names in modules.items() for name in names.split()}
+
+
+_LINALG = _by_name(
+    {
+        "decompositions": "cholesky qr",
+        "linalg": "cross matmul outer tensordot vecdot",
+        "determinants": "det slogdet",
+        "diagonals": "diagonal trace",
+        "eigen": "eig eigvals",
+        "spectra": "eigh eigvalsh svd svdvals",
+        "solving": "inv matrix_power matrix_rank pinv solve",
+        "norms": "matrix_norm vector_norm",
+        "manipulation": "matrix_transpose",
+    }
+)
+_FFT = _by_name(
+    {
+        "fourier": "fft fftn fftshift ifft ifftn ifftshift",
+        "fourier_real": "hfft ihfft irfft irfftn rfft rfftn",
+    }
+)
+_SPECIAL = _by_name(
+    {
+        "extremes": "logsumexp",
+        "softmax": "log_softmax softmax",
+        "special": "erf erfc erfcx",
+        "special_bessel": "i0 i0e i1 i1e",
+        "special_beta": "beta betaln binom multigammaln",
+        "special_distributions": "chdtr chdtrc fdtr fdtrc stdtr",
+        "special_entropy": "entr expit kl_div log_expit logit rel_entr xlog1py xlogy",
+        "special_gamma": "digamma gamma gammaln polygamma psi zeta",
+        "special_incomplete": "betainc betaincc gammainc gammaincc",
+        "special_normal": "erfcinv erfinv log_ndtr ndtr ndtri",
+        "special_powers": "boxcox boxcox1p cbrt exp2 exp10 exprel huber pseudo_huber sinc",
+    }
+)
+"""Function -> the module of `tensorgrad.functions` that has it, which is loaded when it is asked for.
+
+SciPy looks for special functions in ``xp.special``, under its own names.
+"""
+
+EXTENSIONS: dict[str, tuple[frozenset[str], dict[str, str]]] = {
+    "linalg": (frozenset(), _LINALG),
+    "fft": (FFT, _FFT),
+    "special": (frozenset(), _SPECIAL),
 }
 
-_METHODS = _named("asarray can_cast finfo full full_like iinfo isdtype")
-_STANDARD = (
-    STEPS | OTHERS | ATTRIBUTES | _METHODS | DIFFERENTIABLE.keys() | CONSTANT.keys() | _EXTENSIONS.keys()
-)
-
-
-def _constant(function: Callable[..., Any], refuses: str | None) -> Callable[..., Any]:
-    """A function of the backend: Variables go in as arrays, arrays come out as constants.
-
-    Under a name in `refuses` it does not take what requires a gradient.
-    """
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if refuses and Config.enable_backprop and _requires_grad((args, kwargs)):
-            raise NotImplementedError(
-                f"{refuses} has no derivative in tensorgrad so far; got a Variable that requires a "
-                "gradient. Compute it under tensorgrad.no_grad(), or pass v.data."
-            )
-        values = {name: _unwrap(value) for name, value in kwargs.items()}
-        return _wrap(function(*map(_unwrap, args), **values))
-
-    return wrapped
-
-
-def _requires_grad(value: Any) -> bool:
-    if isinstance(value, Variable):
-        return value.requires_grad
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    return isinstance(value, list | tuple) and any(map(_requires_grad, value))
-
-
-def _dtype(value: Any) -> Any:
-    return value.dtype if isinstance(value, Variable) or is_array(value) else value
-
-
-def _unwrap(value: Any) -> Any:
-    if isinstance(value, Variable):
-        return value.data
-    if isinstance(value, list | tuple):
-        return type(value)(map(_unwrap, value))
-    return value
-
-
-def _wrap(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        wrapped = map(_wrap, value)
-        return type(value)(*wrapped) if hasattr(value, "_fields") else tuple(wrapped)
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
-    return make_variable(value, None, 0) if is_array(value) else value
+_METHODS = _named("""
+    __array_api_version__ __array_namespace_info__ asarray broadcast_shapes can_cast e finfo from_dlpack full
+    full_like iinfo inf isdtype linspace nan newaxis pi result_type
+    """)
+STANDARD = STEPS | OTHERS | DTYPES | _METHODS | DIFFERENTIABLE.keys() | CONSTANT.keys() | EXTENSIONS.keys()
 
 
 _made: dict[str, Namespace] = {}

@@ -25,6 +25,7 @@ from tensorgrad.functions import (
     transfer,
 )
 from tensorgrad.functions.namespace import namespace
+from tensorgrad.functions.numpy_protocol import PROTOCOLS
 
 _Method = Callable[[Variable, Any], Any]
 
@@ -47,7 +48,7 @@ _SIGNS = {
     "rshift": ">>=",
 }
 
-VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 """Of the Array API standard."""
 
 
@@ -176,6 +177,7 @@ def install_operators() -> None:
         to=transfer.to,
         to_device=_to_device,
     )
+    install(**PROTOCOLS)
 
 
 install_operators()

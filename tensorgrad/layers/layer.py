@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from weakref import ref
 
 import numpy as np
 
-from tensorgrad.backend import Backend, get_backend
-from tensorgrad.core import Parameter
+from tensorgrad.backend import Array, Backend, backend_of, get_backend
+from tensorgrad.core import Parameter, Variable
+from tensorgrad.core.variable import as_array, transfer
 from tensorgrad.layers import weights
 
 
@@ -21,11 +22,17 @@ class Layer:
     delete the attribute, and it no longer is. The order is that of the first assignment. What
     stands in lists and dicts is not looked at.
 
+    A Parameter with ``requires_grad=False`` (running statistics) is saved, loaded and moved like the
+    others; no optimizer changes it, as it gets no gradient.
+
     Attributes
     ----------
     inputs, outputs : tuple of weakref
         Of the latest call: ``layer.outputs[0]()`` is its first output, or None if nobody holds it
         any more.
+    carried : tuple of str
+        Of the class: the attributes that go from call to call, a recurrent layer's ``h``. They move with
+        the layer, are not saved, and `reset_state` sets them to None.
 
     Examples
     --------
@@ -44,6 +51,7 @@ class Layer:
 
     inputs: tuple[Callable[[], Any], ...] = ()
     outputs: tuple[Callable[[], Any], ...] = ()
+    carried: ClassVar[tuple[str, ...]] = ()
     _place: tuple[str, Any] | None = None  # backend and device that `to` last moved this layer to
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -127,9 +135,10 @@ class Layer:
     # -- where they are --------------------------------------------------------------------------
 
     def to(self, backend: str | Backend, device: Any = None) -> Self:
-        """Move every parameter, and its gradient, to an array library, in place.
+        """Move every parameter and its gradient, and recurrent state, to an array library, in place.
 
-        Parameters that wait for the first input are made there too.
+        Parameters that wait for the first input are made there too. State leaves the graph that it was
+        computed in.
 
         Parameters
         ----------
@@ -158,6 +167,11 @@ class Layer:
             p._move(name, device)
         for _, layer in self._layers():
             layer._place = (name, device)
+            for attribute in layer.carried:
+                state = getattr(layer, attribute, None)
+                if state is not None:
+                    moved = transfer(as_array(state), get_backend(backend), device)
+                    setattr(layer, attribute, Variable(moved, requires_grad=False))
         return self
 
     def to_cpu(self) -> Self:
@@ -168,7 +182,111 @@ class Layer:
         """Move every parameter to the GPU, as CuPy arrays, in place; returns self."""
         return self.to("cupy", device)
 
-    # -- weights in files ------------------------------------------------------------------------
+    def _follow(self, x: Array) -> None:
+        """Go where the first input is, unless `to` has put this layer somewhere."""
+        owner = backend_of(x)
+        if self._place is None and owner is not None:
+            self.to(owner, owner.device(x))
+
+    def _put(self, array: weights.NumpyArray) -> Array:
+        """A NumPy array in the library and on the device of this layer."""
+        backend, device = self._place or ("numpy", None)
+        return get_backend(backend).from_numpy(array, device)
+
+    def reset_state(self) -> None:
+        """Forget what recurrent layers in this one remember: the next call begins a sequence."""
+        for _, layer in self._layers():
+            for attribute in layer.carried:
+                setattr(layer, attribute, None)
+
+    # -- weights in dicts and files --------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every parameter's array by its path, where they lie now.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has no data yet.
+
+        Examples
+        --------
+        >>> tg.layers.Linear(2, in_size=1).state_dict()["b"]
+        array([0., 0.], dtype=float32)
+        """
+        return {path: p.backend.copy(p.data) for path, p in self._filled("state_dict").items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+        """Take every parameter's values from a dict, as `state_dict` gives it.
+
+        Each keeps its library, its device and its dtype. Those that wait for the first input get their
+        data now. After an error nothing has changed.
+
+        Parameters
+        ----------
+        state : mapping of str to array or Variable
+            Of any library. The arrays are copied.
+        strict : bool, default True
+            Whether a parameter that is missing in `state`, or a name that only `state` has, is an error.
+
+        Returns
+        -------
+        missing, unexpected : lists of str
+            The names that only the layer has, and those that only `state` has.
+
+        Raises
+        ------
+        ValueError
+            If `state` does not fit: the message names every parameter of another shape, and with
+            `strict` those that are missing and those that are unexpected.
+
+        Examples
+        --------
+        >>> layer = tg.layers.Linear(2, in_size=1)
+        >>> layer.load_state_dict({"b": np.ones(2)}, strict=False)
+        (['W'], [])
+        """
+        arrays = {name: as_array(array) for name, array in state.items()}
+        return self._load(arrays, "load_state_dict: the state", "in the state", strict)
+
+    def _filled(self, caller: str) -> dict[str, Parameter]:
+        """The parameters by path, all of them with data."""
+        named = dict(self.namedparams())
+        empty = [name for name, p in named.items() if p.data is None]
+        if empty:
+            raise ValueError(
+                f"{caller}: {', '.join(empty)} of {type(self).__name__} without data yet. "
+                "Call the model on an input first: it fixes the sizes that were left open."
+            )
+        return named
+
+    def _load(
+        self, arrays: Mapping[str, Array], what: str, where: str, strict: bool
+    ) -> tuple[list[str], list[str]]:
+        """Give the parameters these arrays: all of them, or none if one does not fit."""
+        slots = {slot.path: slot for slot in self._slots()}
+        missing = [key for key in slots if key not in arrays]
+        unexpected = [key for key in arrays if key not in slots]
+        faults = []
+        for key, slot in slots.items():
+            if key in arrays:
+                fault = slot.fault(arrays[key])
+            else:
+                fault = f"missing {where}" if strict else None
+            if fault is not None:
+                faults.append(f"{key}: {fault}")
+        if strict:
+            faults += [f"{key}: only {where}" for key in unexpected]
+        if faults:
+            raise ValueError(
+                f"{what} does not fit this {type(self).__name__}; nothing was "
+                "loaded. Was it saved from a model of other sizes?\n  " + "\n  ".join(faults)
+            )
+        found = [slot for key, slot in slots.items() if key in arrays]
+        ready = [(slot, slot.placed(arrays[slot.path])) for slot in found]
+        for slot, data in ready:
+            slot.parameter.data = data
+        return missing, unexpected
 
     def save_weights(self, path: str | PathLike[str]) -> None:
         """Write every parameter to an npz file; its keys are paths such as ``l1/W``.
@@ -185,13 +303,7 @@ class Layer:
         ValueError
             If a parameter has no data yet.
         """
-        named = dict(self.namedparams())
-        empty = [name for name, p in named.items() if p.data is None]
-        if empty:
-            raise ValueError(
-                f"save_weights: {', '.join(empty)} of {type(self).__name__} without data yet. "
-                "Call the model on an input first: it fixes the sizes that were left open."
-            )
+        named = self._filled("save_weights")
         weights.write(path, {name: p.backend.to_numpy(p.data) for name, p in named.items()})
 
     def load_weights(self, path: str | PathLike[str]) -> None:
@@ -210,28 +322,13 @@ class Layer:
             If the file is damaged, or does not fit: the message names every parameter of another
             shape, every one that is missing and every one that is unexpected.
         """
-        arrays = weights.read(path)
-        slots = {slot.path: slot for slot in self._slots()}
-        faults = [
-            f"{key}: {fault}"
-            for key, slot in slots.items()
-            if (fault := slot.fault(arrays.get(key))) is not None
-        ]
-        faults += [f"{key}: only in the file" for key in arrays if key not in slots]
-        if faults:
-            raise ValueError(
-                f"load_weights: {path} does not fit this {type(self).__name__}; nothing was "
-                "loaded. Was it saved from a model of other sizes?\n  " + "\n  ".join(faults)
-            )
-        ready = [(slot.parameter, slot.placed(arrays[key])) for key, slot in slots.items()]
-        for p, data in ready:
-            p.data = data
+        self._load(weights.read(path), f"load_weights: {path}", "in the file", True)
 
     def lazy_spec(self, name: str) -> tuple[tuple[int | None, ...], Any] | None:
         """The shape (None where open) and NumPy dtype that a parameter without data will have.
 
         A layer whose parameters wait for the first input defines it, so that `load_weights` can
-        check what it puts there. None: anything goes.
+        check what it puts there. None: anything goes; None for the dtype: any floating one.
         """
         return None
 
@@ -248,37 +345,46 @@ class _Slot(NamedTuple):
     layer: Layer
     name: str
 
-    def fault(self, array: weights.NumpyArray | None) -> str | None:
-        """Why an array from a file cannot be the parameter's data, or None."""
-        if array is None:
-            return "missing in the file"
+    def fault(self, array: Array) -> str | None:
+        """Why an array cannot be the parameter's data, or None."""
         p = self.parameter
+        owner: Any = backend_of(array)
         shape: tuple[int | None, ...]
         if p.data is not None:
             shape, dtype = p.shape, p.dtype
             floating, is_complex = p.backend.is_floating(dtype), p.backend.is_complex(dtype)
         elif (spec := self.layer.lazy_spec(self.name)) is not None:
-            shape, dtype = spec[0], np.dtype(spec[1])
+            shape, dtype = spec[0], np.dtype(spec[1] or np.float32)
             floating, is_complex = dtype.kind in "fc", dtype.kind == "c"
         else:
             return None
         if not weights.fits(array.shape, shape):
-            return f"expected shape {shape}, got {array.shape}"
-        if array.dtype.kind in ("" if is_complex else "c" if floating else "cf"):
+            return f"expected shape {shape}, got {tuple(array.shape)}"
+        is_wider = owner.is_floating(array.dtype) and not floating
+        if is_wider or (owner.is_complex(array.dtype) and not is_complex):
             return f"expected dtype {dtype}, got {array.dtype}"
         return None
 
-    def placed(self, array: weights.NumpyArray) -> Any:
-        """The array in the library, on the device and in the dtype of the parameter."""
+    def placed(self, array: Array) -> Any:
+        """A copy of the array in the library, on the device and in the dtype of the parameter."""
         p = self.parameter
         if p.data is not None:
-            data = p.backend.from_numpy(array, p.device)
+            data = _copied(array, p.backend, p.device)
             return data if data.dtype == p.dtype else p.backend.xp.astype(data, p.dtype)
         spec = self.layer.lazy_spec(self.name)
-        if spec is not None:
-            array = array.astype(spec[1], copy=False)
-        backend, device = self.layer._place or ("numpy", None)
-        return get_backend(backend).from_numpy(array, device)
+        place, device = self.layer._place or ("numpy", None)
+        data = _copied(array, get_backend(place), device)
+        if spec is None or spec[1] is None:
+            return data
+        dtype = getattr(get_backend(place).xp, np.dtype(spec[1]).name)
+        return data if data.dtype == dtype else get_backend(place).xp.astype(data, dtype)
+
+
+def _copied(array: Array, target: Backend, device: Any) -> Array:
+    """An array in another library or on another device, in memory of its own."""
+    moved = transfer(array, target, device)
+    shared = moved is array or (isinstance(moved, np.ndarray) and not moved.flags.owndata)
+    return target.copy(moved) if shared else moved
 
 
 def _weak(value: Any) -> Callable[[], Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tensorgrad import functions as F
-from tensorgrad.backend import Array, backend_of, get_backend
+from tensorgrad.backend import Array
 from tensorgrad.core import Parameter, Variable
 from tensorgrad.core.variable import as_array
+from tensorgrad.layers.initializers import LeCunNormal
 from tensorgrad.layers.layer import Layer
 
 
@@ -27,13 +28,15 @@ class Linear(Layer):
     in_size : int, optional
         By default the last length of the first input. `W` is made then, and the layer goes to the
         array library and the device of that input, unless `to` has put it somewhere.
+    initial_W, initial_b : callable, optional
+        Called with a shape and a dtype, give a NumPy array: one of `tensorgrad.layers.initializers`.
 
     Attributes
     ----------
     W : Parameter, shape (in_size, out_size)
-        Drawn from ``np.random.randn``, times ``sqrt(1 / in_size)``.
+        By default drawn from ``np.random.randn`` (see `tensorgrad.seed`), times ``sqrt(1 / in_size)``.
     b : Parameter, shape (out_size,), or None
-        Zeros at first.
+        By default zeros at first.
 
     Notes
     -----
@@ -60,12 +63,17 @@ class Linear(Layer):
         nobias: bool = False,
         dtype: Any = np.float32,
         in_size: int | None = None,
+        *,
+        initial_W: Callable[..., Any] | None = None,
+        initial_b: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__()
         self.out_size = out_size
         self.dtype = dtype
+        self.initial_W = initial_W or LeCunNormal()
         self.W = Parameter(None, name="W")
-        self.b = None if nobias else Parameter(np.zeros(out_size, dtype), name="b")
+        b = None if nobias else (initial_b or np.zeros)((out_size,), dtype)
+        self.b = None if b is None else Parameter(b, name="b")
         if in_size is not None:
             self._make_weights(in_size)
 
@@ -75,11 +83,7 @@ class Linear(Layer):
         return None if self.W.data is None else self.W.shape[0]
 
     def _make_weights(self, in_size: int) -> None:
-        scale = math.sqrt(1 / max(in_size, 1))
-        draws = np.random.randn(in_size, self.out_size)  # noqa: NPY002  # the book's generator
-        W = draws.astype(self.dtype) * scale
-        backend, device = self._place or ("numpy", None)
-        self.W.data = get_backend(backend).from_numpy(W, device)
+        self.W.data = self._put(self.initial_W((in_size, self.out_size), self.dtype))
 
     def lazy_spec(self, name: str) -> tuple[tuple[int | None, ...], Any] | None:
         return ((None, self.out_size), self.dtype) if name == "W" else None
@@ -94,7 +98,5 @@ class Linear(Layer):
         """Make `W` for the first input, where that input is unless the layer was moved before."""
         if not x.shape:
             raise ValueError("Linear: expected x of shape (..., in_size); got a 0-d array")
-        owner = backend_of(x)
-        if self._place is None and owner is not None:
-            self.to(owner, owner.device(x))
+        self._follow(x)
         self._make_weights(x.shape[-1])

@@ -1,92 +1,10 @@
-"""Arrays by name in npz files: written whole or not at all, read without pickle."""
+"""Weights in files, and whether they fit."""
 
 from __future__ import annotations
 
-import io
-import os
-import struct
-import zlib
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-
-NumpyArray = np.ndarray[Any, Any]
-
-
-def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> None:
-    """Write an npz file beside `path` and put it there when it is complete.
-
-    The same arrays make the same bytes: no time is written.
-
-    Raises
-    ------
-    ValueError
-        If an array has a dtype that the npy format lacks.
-    """
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biufc":
-            raise ValueError(
-                f"{name}: dtype {array.dtype} cannot be written to an npz file. "
-                "Convert it first, to float32 for example."
-            )
-    import zipfile  # noqa: PLC0415  # both take a while to import, and few programs need them
-    from pathlib import Path  # noqa: PLC0415
-
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"no folder {target.parent} to write {target.name} to")
-    unfinished = target.with_name(f".{target.name}.{os.urandom(8).hex()}.tmp")
-    try:
-        with unfinished.open("xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    entry = zipfile.ZipInfo(f"{name}.npy")
-                    with archive.open(entry, "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
-def read(path: str | os.PathLike[str]) -> dict[str, NumpyArray]:
-    """Read every array of an npz file.
-
-    Raises
-    ------
-    ValueError
-        If it is no npz file of numbers, cut short or altered.
-    """
-    import zipfile  # noqa: PLC0415  # as above
-
-    with open(path, "rb") as file:  # noqa: PTH123  # as above
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-        except (*_DAMAGE, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{path} is not a whole npz file of numbers: {error}. Was it cut short, or altered?"
-            ) from error
-
-
-_DAMAGE = (
-    EOFError,
-    OSError,  # a place before the beginning of the file
-    NotImplementedError,  # a compression or an encryption that zipfile lacks
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-
-
-def _array(content: bytes) -> NumpyArray:
-    """The array in an npy file whose checksum was found right."""
-    array: NumpyArray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    return array
+from tensorgrad.npz import NumpyArray as NumpyArray
+from tensorgrad.npz import read as read
+from tensorgrad.npz import write as write
 
 
 def fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensorgrad.backend import Array
 from tensorgrad.optimizers.optimizer import Optimizer
 
 
@@ -46,6 +47,9 @@ class Adam(Optimizer):
     array([0.5, 1.5])
     """
 
+    rate_name = "alpha"
+    weight_decay: float = 0.0  # AdamW's
+
     def __init__(
         self, alpha: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
     ) -> None:
@@ -69,21 +73,35 @@ class Adam(Optimizer):
         self.t += 1
         super().update()
 
-    def update_one(self, param: Any) -> None:
-        xp, g = param.backend.xp, param.grad.data
+    def means(self, m: Array, v: Array, g: Array) -> tuple[Array, Array]:
+        """The running means of the gradient and of its square, in place where they can be changed."""
         beta1, beta2 = float(self.beta1), float(self.beta2)
-        state = self.state(param, "m", "v")
-        state["t"] = t = state.get("t", 0) + 1
-        state["m"] *= beta1
-        state["m"] += (1 - beta1) * g
-        state["v"] *= beta2
-        state["v"] += (1 - beta2) * (g * g)
-        fix1, fix2 = self._corrections(t)
-        step = xp.sqrt(state["v"])
-        step += float(self.eps) * math.sqrt(fix2)  # both sides of the quotient times sqrt(fix2)
-        step = state["m"] / step
-        step *= float(self.alpha) * math.sqrt(fix2) / fix1
-        param.data -= step
+        m *= beta1
+        m += (1 - beta1) * g
+        squares = g * g
+        squares *= 1 - beta2
+        v *= beta2
+        v += squares
+        return m, v
+
+    def update_one(self, param: Any) -> None:
+        fix1, fix2 = self._corrections(self.count(param))
+        eps = float(self.eps) * math.sqrt(fix2)  # both sides of the quotient times sqrt(fix2)
+        rate = float(self.alpha) * math.sqrt(fix2) / fix1
+        decay = 1 - float(self.alpha * self.weight_decay)
+
+        def rule(xp: Any, w: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
+            m, v = self.means(m, v, g)
+            step = xp.sqrt(v)
+            step += eps
+            step = m / step
+            step *= rate
+            if decay != 1:
+                w *= decay
+            w -= step
+            return w, m, v
+
+        self.apply(param, rule, "m", "v")
 
 
 class AdamW(Adam):
@@ -120,7 +138,3 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(alpha, beta1, beta2, eps)
         self.weight_decay = weight_decay
-
-    def update_one(self, param: Any) -> None:
-        param.data *= 1 - float(self.alpha * self.weight_decay)
-        super().update_one(param)

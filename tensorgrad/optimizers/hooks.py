@@ -81,6 +81,34 @@ class ClipGrad:
             _put(p, g * xp.astype(rate, g.dtype))
 
 
+class ClipGradValue:
+    """Keep every element of every gradient between ``-max_value`` and `max_value`.
+
+    Parameters
+    ----------
+    max_value : float
+
+    Examples
+    --------
+    >>> w = tg.Parameter(np.array([3.0, 0.25]))
+    >>> optimizer = tg.optimizers.SGD(lr=1.0).setup([w])
+    >>> optimizer.add_hook(tg.optimizers.ClipGradValue(1.0))
+    >>> (w * w).sum().backward()
+    >>> optimizer.update()
+    >>> w
+    variable([ 2.   -0.25])
+    """
+
+    def __init__(self, max_value: float) -> None:
+        self.max_value = max_value
+
+    def __call__(self, params: list[Variable]) -> None:
+        bound = float(self.max_value)
+        for p in params:
+            xp = p.backend.xp
+            _put(p, xp.minimum(xp.maximum(_gradient(p), -bound), bound))
+
+
 class FreezeParam:
     """Take the gradients of some parameters away, so that they stay as they are.
 

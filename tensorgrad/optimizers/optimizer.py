@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from typing import Any, ClassVar, Self
 
+from tensorgrad import npz
 from tensorgrad.backend import Array, Backend, backend_of
 from tensorgrad.core import Variable, no_grad
 from tensorgrad.core.variable import transfer
+from tensorgrad.optimizers import saving
 
 Hook = Callable[[list[Variable]], object]
+Rule = Callable[..., tuple[Array, ...]]
+
+
+class Group:
+    """Parameters that are updated with settings of their own.
+
+    Attributes
+    ----------
+    target : object with ``params()``, or list of Variable
+    settings : dict
+        Attributes of the optimizer and their values for these parameters. They may be changed.
+    """
+
+    def __init__(self, target: Any, settings: dict[str, Any]) -> None:
+        self.target = target
+        self.settings = settings
 
 
 class Optimizer:
@@ -23,6 +43,8 @@ class Optimizer:
     ----------
     target : object with ``params()``, or list of Variable
         What `setup` was given.
+    groups : list of Group
+        What `add_group` was given.
     hooks : list of callable
         Run by `update` before anything else.
 
@@ -42,10 +64,16 @@ class Optimizer:
     variable([0.5 1.5])
     """
 
+    rate_name: ClassVar[str] = "lr"
+    """The attribute that schedules change."""
+
     def __init__(self) -> None:
         self.target: Any = None
         self.hooks: list[Hook] = []
+        self.groups: list[Group] = []
         self._states: dict[Variable, dict[str, Any]] = {}
+
+    # -- what is updated -------------------------------------------------------------------------
 
     def setup(self, target: Any) -> Self:
         """Say what is to be updated.
@@ -64,17 +92,65 @@ class Optimizer:
         TypeError
             If `target` is neither.
         """
-        if not hasattr(target, "params"):
-            single = isinstance(target, Variable) or not isinstance(target, Iterable)
-            target = [target] if single else list(target)
-            wrong = [p for p in target if not isinstance(p, Variable)]
-            if wrong:
-                raise TypeError(
-                    f"{type(self).__name__}.setup: expected a Layer or a list of Variables; "
-                    f"got {type(wrong[0]).__name__}"
-                )
-        self.target = target
+        self.target = self._checked("setup", target)
         return self
+
+    def add_group(self, target: Any, **settings: Any) -> Self:
+        """Update some parameters with settings of their own.
+
+        Parameters
+        ----------
+        target : Layer, or iterable of Variable
+            Some of what `setup` was given, or others. One that is in several groups belongs to the last.
+        **settings
+            Attributes of this optimizer, such as ``lr``, and their values for these parameters.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If `target` is neither.
+        ValueError
+            If this optimizer has no such setting; the message lists those it has.
+
+        Examples
+        --------
+        >>> model = tg.models.MLP((8, 2))
+        >>> optimizer = tg.optimizers.AdamW(0.001).setup(model)
+        >>> optimizer = optimizer.add_group([model.l0.b, model.l1.b], weight_decay=0.0)
+        """
+        known = self.settings()
+        wrong = [name for name in settings if name not in known]
+        if wrong:
+            raise ValueError(
+                f"{type(self).__name__}.add_group: no setting is named {', '.join(wrong)}; "
+                f"there are: {', '.join(known)}"
+            )
+        self.groups.append(Group(self._checked("add_group", target), settings))
+        return self
+
+    def _checked(self, method: str, target: Any) -> Any:
+        if hasattr(target, "params"):
+            return target
+        single = isinstance(target, Variable) or not isinstance(target, Iterable)
+        target = [target] if single else list(target)
+        wrong = [p for p in target if not isinstance(p, Variable)]
+        if wrong:
+            raise TypeError(
+                f"{type(self).__name__}.{method}: expected a Layer or a list of Variables; "
+                f"got {type(wrong[0]).__name__}"
+            )
+        return target
+
+    def params(self) -> list[Variable]:
+        """Every parameter of the target and of the groups, each once."""
+        found = [] if self.target is None else [*_params(self.target)]
+        for group in self.groups:
+            found += _params(group.target)
+        return list(dict.fromkeys(found))
 
     def add_hook(self, hook: Hook) -> None:
         """Let `hook` see, and change, the gradients before each update.
@@ -87,6 +163,8 @@ class Optimizer:
         """
         self.hooks.append(hook)
 
+    # -- the update ------------------------------------------------------------------------------
+
     def update(self) -> None:
         """Change every parameter that has a gradient, once.
 
@@ -95,9 +173,9 @@ class Optimizer:
         RuntimeError
             If nothing was set up.
         """
-        if self.target is None:
+        if self.target is None and not self.groups:
             raise RuntimeError(f"{type(self).__name__}.update: nothing to update; call setup(model) first")
-        every = list(dict.fromkeys(_params(self.target)))
+        every = self.params()
         if self._states:
             for gone in self._states.keys() - every:
                 del self._states[gone]
@@ -107,6 +185,27 @@ class Optimizer:
                 for hook in self.hooks:
                     hook(params)
                     params = _with_gradient(params)
+        if not self.groups:
+            self.update_all(params)
+            return
+        owners = {p: group for group in self.groups for p in _params(group.target)}
+        for group in (None, *self.groups):
+            members = [p for p in params if owners.get(p) is group]
+            with self._using({} if group is None else group.settings):
+                self.update_all(members)
+
+    @contextmanager
+    def _using(self, settings: dict[str, Any]) -> Iterator[None]:
+        """Have other settings for a while."""
+        before = {name: vars(self)[name] for name in settings}
+        vars(self).update(settings)
+        try:
+            yield
+        finally:
+            vars(self).update(before)
+
+    def update_all(self, params: list[Variable]) -> None:
+        """Change parameters that have a gradient; a rule that looks at all of them together overrides it."""
         for p in params:
             self.update_one(p)
 
@@ -115,6 +214,30 @@ class Optimizer:
         raise NotImplementedError(
             f"{type(self).__name__} does not define update_one. An Optimizer needs update_one(self, param)."
         )
+
+    def apply(self, param: Any, rule: Rule, *names: str) -> None:
+        """Change a parameter and what is kept of it by an elementwise rule.
+
+        Parameters
+        ----------
+        param : Variable
+        rule : callable
+            Called as ``rule(xp, w, g, *kept)`` with the library's namespace, the data, the gradient and
+            the arrays that `state` gives for `names`; gives ``(w, *kept)``. It changes them by ``+=``
+            and the like, which is in place where the library can do that, and leaves ``g`` as it is.
+            Large arrays come in pieces that fit the cache.
+        *names : str
+        """
+        backend = param.backend
+        state = self.state(param, *names)
+        arrays = [param.data, param.grad.data, *[state[name] for name in names]]
+        blocks = backend.blocks(arrays)
+        if blocks is None:
+            param.data, *kept = rule(backend.xp, *arrays)
+            state.update(zip(names, kept, strict=True))
+            return
+        for block in blocks:
+            rule(backend.xp, *block)
 
     def state(self, param: Variable, *names: str) -> dict[str, Any]:
         """What is kept of a parameter: an array for each name, zeros at first, beside its data.
@@ -133,6 +256,88 @@ class Optimizer:
             elif _owner(array) is not owner or owner.device(array) != owner.device(data):
                 state[name] = transfer(array, owner, owner.device(data))
         return state
+
+    def count(self, param: Variable) -> int:
+        """The number of this update of a parameter: 1 at its first."""
+        state = self._states.setdefault(param, {})
+        t: int = state.get("t", 0) + 1
+        state["t"] = t
+        return t
+
+    # -- the state in dicts and files ------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers among this optimizer's attributes, as ``lr``, by name."""
+        return saving.numbers_of(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on but the parameters themselves: numbers and NumPy arrays.
+
+        With it, and the weights, a run goes on exactly as if it had not been interrupted.
+
+        Returns
+        -------
+        dict of str to number or NumPy array
+            Copies. A parameter is named by its path in the layer, or its place in the list, that was
+            set up. Hooks and the target are not in it.
+
+        Examples
+        --------
+        >>> w = tg.Parameter(np.array([1.0, 2.0]))
+        >>> optimizer = tg.optimizers.MomentumSGD().setup([w])
+        >>> (w * w).sum().backward()
+        >>> optimizer.update()
+        >>> list(optimizer.state_dict())
+        ['setting/lr', 'setting/momentum', 'setting/nesterov', 'array/0/v']
+        """
+        return saving.collect(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave. After an error nothing has changed.
+
+        Parameters
+        ----------
+        state : mapping of str to number or array
+
+        Raises
+        ------
+        ValueError
+            If it does not fit; the message names all that is missing, unexpected or of another shape.
+        """
+        saving.restore(self, state)
+
+    def whole_state(self) -> dict[str, Any]:
+        """Numbers and arrays that belong to no single parameter, by name; none by default."""
+        return {}
+
+    def load_whole_state(self, state: dict[str, Any]) -> None:
+        """Take over what `whole_state` gave, as NumPy arrays, or raise a ValueError."""
+        if state:
+            raise ValueError(f"{type(self).__name__}: unexpected in the state: {', '.join(state)}")
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write `state_dict` to an npz file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Used as it is; no ending is added.
+        """
+        npz.write(path, saving.as_arrays(self.state_dict()))
+
+    def load(self, path: str | PathLike[str]) -> None:
+        """Take over what `save` wrote. After an error nothing has changed.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or does not fit.
+        """
+        self.load_state_dict(saving.from_arrays(npz.read(path)))
 
 
 def _owner(array: Array) -> Backend:

@@ -39,10 +39,14 @@ class MomentumSGD(Optimizer):
     ----------
     lr : float, default 0.01
     momentum : float in [0, 1), default 0.9
+    nesterov : bool, default False
+        Nesterov's form, which looks ahead: ``w += momentum * v - lr * g`` with the new ``v``.
 
     References
     ----------
-    Polyak 1964, "Some methods of speeding up the convergence of iteration methods".
+    Polyak 1964, "Some methods of speeding up the convergence of iteration methods". Sutskever, Martens,
+    Dahl, Hinton 2013, "On the importance of initialization and momentum in deep learning", eq. 3 and 4,
+    in the variables of Bengio, Boulanger-Lewandowski, Pascanu 2013, eq. 7.
 
     Examples
     --------
@@ -54,13 +58,19 @@ class MomentumSGD(Optimizer):
     variable([0.5 1. ])
     """
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9, nesterov: bool = False) -> None:
         super().__init__()
         self.lr = lr
         self.momentum = momentum
+        self.nesterov = nesterov
 
     def update_one(self, param: Any) -> None:
+        backend, g = param.backend, param.grad.data
+        lr, momentum = float(self.lr), float(self.momentum)
         state = self.state(param, "v")
-        state["v"] *= float(self.momentum)
-        state["v"] = param.backend.add_scaled(state["v"], param.grad.data, -float(self.lr))
-        param.data += state["v"]
+        state["v"] *= momentum
+        state["v"] = v = backend.add_scaled(state["v"], g, -lr)
+        if self.nesterov:
+            param.data = backend.add_scaled(backend.add_scaled(param.data, v, momentum), g, -lr)
+        else:
+            param.data += v

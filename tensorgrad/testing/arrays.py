@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.backend import Array, Backend, backend_of, get_backend
 from tensorgrad.core import Variable
-from tensorgrad.core.sample import Bools, Ints, Listed, Real, Sample
+from tensorgrad.core.sample import Bools, Ints, Listed, Real, Regular, Sample
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -34,8 +34,8 @@ def make_arrays(
     Returns
     -------
     list
-        A Variable for each `Real`, a raw array for `Ints` and `Bools`, a list for `Listed`; what is
-        no description stays as it is.
+        A Variable for each `Real` and `Regular`, a raw array for `Ints` and `Bools`, a list for `Listed`;
+        what is no description stays as it is.
 
     Examples
     --------
@@ -50,6 +50,9 @@ def make_arrays(
             case Real(shape, low, high):
                 array = np.asarray(rng.uniform(low, high, shape), dtype=dtype)
                 return Variable(owner.from_numpy(array))
+            case Regular(shape):
+                array = rng.uniform(-1.0, 1.0, shape) + shape[-1] * np.eye(shape[-1])
+                return Variable(owner.from_numpy(np.asarray(array, dtype=dtype)))
             case Ints(shape, high):
                 return owner.from_numpy(np.asarray(rng.integers(0, high, shape)))
             case Bools(shape):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 
-
 def _set_item(x, slices, value):
     y = np.array(x)
     y[slices] = value

@@ -1,0 +1,152 @@
+"""Scripts of the book "Deep Learning from Scratch 3", as they stand.
+
+    python -m tensorgrad.dezero steps/step52.py
+
+While such a script runs, ``import dezero`` gives it tensorgrad. The names that only the book's framework has
+are here, and nowhere in tensorgrad's own API.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tensorgrad
+
+SUBMODULES = (
+    *("functions", "layers", "models", "optimizers", "datasets", "dataloaders"),
+    *("transforms", "utils", "cuda"),
+)
+OTHER_NAMES = {
+    "core": "tensorgrad",
+    "core_simple": "tensorgrad",
+    "functions_conv": "tensorgrad.functions",
+}
+"""The book's modules that tensorgrad has under another name."""
+
+
+def setup_variable() -> None:
+    """Nothing to do: the operators are there from the start."""
+
+
+def _extras() -> dict[str, dict[str, Any]]:
+    """Module of the book -> names that it has and tensorgrad has not."""
+    batch_norm = getattr(tensorgrad.functions, "batch_norm", None)
+    return {
+        "": {"is_simple_core": False, "setup_variable": setup_variable},
+        "core": {"setup_variable": setup_variable},
+        "core_simple": {"setup_variable": setup_variable},
+        "functions": {"batch_nrom": batch_norm},
+    }
+
+
+class _Stand(ModuleType):
+    """A module of the book's framework; what it lacks is looked up in tensorgrad's."""
+
+    def __init__(self, name: str, target: ModuleType, extras: dict[str, Any]) -> None:
+        super().__init__(name, target.__doc__)
+        self.__path__: list[str] = []  # a package, so that it has submodules
+        self.__dict__.update(extras)
+        self.__dict__["_target"] = target
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return getattr(self._target, name)
+        except AttributeError:
+            raise AttributeError(
+                f"{self.__name__}.{name}: tensorgrad has no {name!r} in {self._target.__name__}"
+            ) from None
+
+
+def modules() -> dict[str, ModuleType]:
+    """The modules of the book's framework by name, as they stand for tensorgrad's.
+
+    Examples
+    --------
+    >>> from tensorgrad.dezero import modules
+    >>> modules()["dezero.functions_conv"].conv2d is F.conv2d
+    True
+    """
+    extras = _extras()
+    made: dict[str, ModuleType] = {"dezero": _Stand("dezero", tensorgrad, extras[""])}
+    targets = {name: f"tensorgrad.{name}" for name in SUBMODULES} | OTHER_NAMES
+    for name, target in targets.items():
+        module = _Stand(f"dezero.{name}", import_module(target), extras.get(name, {}))
+        made[module.__name__] = module
+        setattr(made["dezero"], name, module)
+    return made
+
+
+@contextmanager
+def as_dezero() -> Iterator[None]:
+    """Let ``import dezero`` give tensorgrad in this block.
+
+    Examples
+    --------
+    >>> from tensorgrad.dezero import as_dezero
+    >>> with as_dezero():
+    ...     import dezero
+    ...     x = dezero.Variable(np.array(3.0))
+    """
+    ours = modules()
+    before = {name: sys.modules.get(name) for name in ours}
+    sys.modules.update(ours)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+
+
+def run(script: str | Path, arguments: list[str] | None = None) -> dict[str, Any]:
+    """Run a script of the book, and give its global names.
+
+    Parameters
+    ----------
+    script : path
+    arguments : list of str, optional
+        What the script finds in ``sys.argv`` after its own name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such script.
+    """
+    path = Path(script)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected the path of a script; got {str(script)!r}, which is no file")
+    argv, sys.argv = sys.argv, [str(path), *(arguments or [])]
+    where = str(path.parent.resolve())
+    sys.path.insert(0, where)  # as for a script that Python runs
+    try:
+        with as_dezero():
+            return runpy.run_path(str(path), run_name="__main__")
+    finally:
+        sys.argv = argv
+        sys.path.remove(where)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        sys.stdout.write("usage: python -m tensorgrad.dezero SCRIPT.py [argument ...]\n\n")
+        sys.stdout.write(f"{(__doc__ or '').partition(chr(10))[0]}\n")
+        return 0 if argv else 2
+    run(argv[0], argv[1:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

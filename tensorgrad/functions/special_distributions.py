@@ -1,0 +1,213 @@
+"""Distribution functions of statistics: chi-squared, Student's t and F.
+
+Their gradients are those of the last argument; a parameter that requires a gradient is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorgrad.backend import Array
+from tensorgrad.core import ArrayLike, Input, Op, Variable
+from tensorgrad.core.sample import Real, Sample, samples
+from tensorgrad.functions.arithmetic import add, div, mul
+from tensorgrad.functions.selection import maximum
+from tensorgrad.functions.special import evaluate, floats, saved_operands
+from tensorgrad.functions.special_beta import Betaln
+from tensorgrad.functions.special_incomplete import (
+    SHAPES,
+    betainc,
+    betainc_by_formula,
+    gammainc,
+    gammaincc,
+    refuse,
+)
+
+
+def stdtr_by_formula(xp: Any, df: Array, t: Array) -> Array:
+    """Half of ``betainc(df/2, 1/2, df / (df + t**2))`` in the tail of t's side."""
+    ones = xp.ones_like(df * t)
+    df, t = df * ones, t * ones
+    square = t * t
+    tail = 0.5 * betainc_by_formula(xp, 0.5 * df, 0.5 * ones, df / (df + square))
+    tail = xp.where(xp.isinf(square) & (df > 0.0) & ~xp.isinf(df), xp.zeros_like(tail), tail)
+    return xp.where(t < 0.0, tail, 1.0 - tail)
+
+
+class Stdtr(Op):
+    """``y = P(T < t)``; ``dy/dt`` is the density of Student's t."""
+
+    saves = (Input(0), Input(1))
+    fresh = True
+
+    def forward(self, df: Array, t: Array) -> Array:
+        return evaluate(self, "stdtr", stdtr_by_formula, df, t)
+
+    def backward(self, gy: ArrayLike) -> tuple[None, ArrayLike]:
+        xp = self.xp
+        df, t = saved_operands(self)
+        scale = self.nested(Betaln(), 0.5 * df, xp.full_like(df, 0.5)) + 0.5 * xp.log(df)
+        return None, gy * xp.exp(-0.5 * (df + 1.0) * xp.log1p(t * t / df) - scale)
+
+
+@samples(*SHAPES)
+def chdtr(v: Any, x: Any) -> Variable:
+    """Distribution function of the chi-squared distribution, element by element.
+
+    Parameters
+    ----------
+    v : array, number or Variable without a gradient, real, positive
+        Degrees of freedom. There is no derivative in it.
+    x : Variable, array or number, real, not negative
+        Broadcast against `v`.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        ``gammainc(v / 2, x / 2)``.
+
+    Raises
+    ------
+    ValueError
+        If `v` is a Variable that requires a gradient.
+
+    Examples
+    --------
+    >>> F.chdtr(2.0, Variable(np.array([0.0, 2.0])))
+    variable([0.         0.63212056])
+    """
+    refuse("chdtr", v=v)
+    v, x = floats(v, x)
+    return gammainc(div(v, 2.0), div(x, 2.0))
+
+
+@samples(*SHAPES)
+def chdtrc(v: Any, x: Any) -> Variable:
+    """``1 - chdtr(v, x)``, exactly: the probability of more than `x`.
+
+    Parameters
+    ----------
+    v, x
+        As for `chdtr`; below 0 the result is 1.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+
+    Raises
+    ------
+    ValueError
+        If `v` is a Variable that requires a gradient.
+
+    Examples
+    --------
+    >>> F.chdtrc(2.0, Variable(np.array([0.0, 2.0])))
+    variable([1.         0.36787944])
+    """
+    refuse("chdtrc", v=v)
+    v, x = floats(v, x)
+    return gammaincc(div(v, 2.0), div(maximum(x, 0.0), 2.0))
+
+
+@samples(Sample(3.0, Real((2, 3))), Sample(0.5, Real((3,), 1.0, 5.0)), Sample(80.0, Real((), -3.0, -1.0)))
+def stdtr(df: Any, t: Any) -> Variable:
+    """Distribution function of Student's t, element by element.
+
+    Parameters
+    ----------
+    df : array, number or Variable without a gradient, real, positive
+        Degrees of freedom. There is no derivative in it.
+    t : Variable, array or number, real
+        Broadcast against `df`.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `df` is a Variable that requires a gradient.
+
+    References
+    ----------
+    M. Abramowitz, I. A. Stegun (eds.), "Handbook of Mathematical Functions", equation 26.7.1.
+
+    Examples
+    --------
+    >>> F.stdtr(1.0, Variable(np.array([0.0, 1.0])))
+    variable([0.5  0.75])
+    """
+    refuse("stdtr", df=df)
+    return Stdtr()(*floats(df, t))  # type: ignore[no-any-return]
+
+
+_RATIOS = (
+    Sample(3.0, 5.0, Real((2, 3), 0.2, 3.0)),
+    Sample(10.0, 2.0, Real((), 0.5, 1.0)),
+)
+
+
+@samples(*_RATIOS)
+def fdtr(dfn: Any, dfd: Any, x: Any) -> Variable:
+    """Distribution function of the F distribution, element by element.
+
+    Parameters
+    ----------
+    dfn, dfd : array, number or Variable without a gradient, real, positive
+        Degrees of freedom of numerator and denominator. There is no derivative in them.
+    x : Variable, array or number, real, not negative
+        Broadcast against them.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `dfn` or `dfd` is a Variable that requires a gradient.
+
+    References
+    ----------
+    M. Abramowitz, I. A. Stegun (eds.), "Handbook of Mathematical Functions", equation 26.6.2.
+
+    Examples
+    --------
+    >>> F.fdtr(2.0, 2.0, Variable(np.array([0.0, 1.0])))
+    variable([0.  0.5])
+    """
+    refuse("fdtr", dfn=dfn, dfd=dfd)
+    dfn, dfd, x = floats(dfn, dfd, x)
+    part = mul(dfn, x)
+    return betainc(div(dfn, 2.0), div(dfd, 2.0), div(part, add(dfd, part)))
+
+
+@samples(*_RATIOS)
+def fdtrc(dfn: Any, dfd: Any, x: Any) -> Variable:
+    """``1 - fdtr(dfn, dfd, x)``, exactly: the probability of more than `x`.
+
+    Parameters
+    ----------
+    dfn, dfd, x
+        As for `fdtr`.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+
+    Raises
+    ------
+    ValueError
+        If `dfn` or `dfd` is a Variable that requires a gradient.
+
+    Examples
+    --------
+    >>> F.fdtrc(2.0, 2.0, Variable(np.array([0.0, 3.0])))
+    variable([1.   0.25])
+    """
+    refuse("fdtrc", dfn=dfn, dfd=dfd)
+    dfn, dfd, x = floats(dfn, dfd, x)
+    return betainc(div(dfd, 2.0), div(dfn, 2.0), div(dfd, add(dfd, mul(dfn, x))))

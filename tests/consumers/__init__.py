@@ -1,0 +1,1 @@
+"""Other people's code, called with Variables: what differentiates as it stands, and what does not."""

@@ -1,0 +1,256 @@
+"""Data loaders with threads: order, seeds, errors, threads that die, epochs that are left."""
+
+# ruff: noqa: NPY002  (orders are drawn from the state that users of the book seed)
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import re
+import threading
+import time
+import traceback
+import weakref
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import DataLoader, Dataset, SeqDataLoader, dataloaders, transforms
+
+
+def message(text: str) -> str:
+    return f"^{re.escape(text)}$"
+
+
+class Count(Dataset):
+    def prepare(self):
+        self.data = np.arange(10.0)
+        self.label = np.arange(10)
+
+
+def seen(loader):
+    return [x.tolist() for x, _ in loader]
+
+
+def loader_threads():
+    return [t for t in threading.enumerate() if t.name.startswith("tensorgrad-loader")]
+
+
+@pytest.fixture(autouse=True)
+def _threads_end():
+    yield
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while loader_threads() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert loader_threads() == []
+
+
+# -- options -------------------------------------------------------------------------------------
+
+
+def test_drop_last():
+    loader = DataLoader(Count(), 4, shuffle=False, drop_last=True)
+    assert len(loader) == loader.max_iter == 2
+    assert seen(loader) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert seen(DataLoader(Count(), 11, drop_last=True)) == []
+    assert len(DataLoader(Count(), 5, drop_last=True)) == 2
+
+
+def test_a_seed_of_its_own():
+    def epochs(**options):
+        loader = DataLoader(Count(), 3, seed=5, **options)
+        return [seen(loader) for _ in range(3)]
+
+    np.random.seed(0)
+    first = epochs()
+    state = np.random.get_state()[1].copy()
+    np.random.seed(1)
+    assert epochs() == first
+    assert first[0] != first[1]
+    np.random.seed(0)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # the global state is left alone
+
+
+def test_the_library_s_seed():
+    try:
+        tg.seed(3)
+        first = seen(DataLoader(Count(), 3))
+        np.random.seed(8)
+        tg.seed(3)
+        assert seen(DataLoader(Count(), 3)) == first
+    finally:
+        tg.seed(None)
+
+
+def test_bad_options():
+    expected = "DataLoader: expected workers >= 0 and prefetch >= 1; got -1 and 2"
+    with pytest.raises(ValueError, match=message(expected)):
+        DataLoader(Count(), 2, workers=-1)
+    expected = "SeqDataLoader: expected workers >= 0 and prefetch >= 1; got 1 and 0"
+    with pytest.raises(ValueError, match=message(expected)):
+        SeqDataLoader(Count(), 2, workers=1, prefetch=0)
+
+
+# -- threads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("prefetch", [1, 3])
+def test_threads_keep_the_order(workers, prefetch):
+    class Uneven(Count):
+        def __getitem__(self, index):
+            time.sleep(0.002 * (index % 3))
+            return super().__getitem__(index)
+
+    loader = DataLoader(Uneven(), 3, shuffle=False, workers=workers, prefetch=prefetch)
+    for _ in range(2):
+        assert seen(loader) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    sequences = SeqDataLoader(Uneven(), 3, workers=workers)
+    assert seen(sequences) == seen(SeqDataLoader(Count(), 3))
+
+
+def test_threads_shuffle_like_none():
+    np.random.seed(4)
+    plain = seen(DataLoader(Count(), 3))
+    np.random.seed(4)
+    assert seen(DataLoader(Count(), 3, workers=2)) == plain
+
+
+@pytest.mark.parametrize("seed", ["loader", "numpy"])
+def test_random_transforms_repeat_whatever_the_threads(seed):
+    images = [(np.arange(64.0).reshape(1, 8, 8) + i, i) for i in range(12)]
+    crop = transforms.Compose([transforms.RandomCrop(3), transforms.RandomHorizontalFlip()])
+
+    class Crops(Dataset):
+        def prepare(self):
+            self.data = [crop] * len(images)
+
+        def __getitem__(self, index):
+            x, t = images[index]
+            time.sleep(0.001 * (index % 2))
+            return crop(x), t
+
+        def __len__(self):
+            return len(images)
+
+    def epochs(workers):
+        np.random.seed(7)
+        options = {"seed": 3} if seed == "loader" else {}
+        loader = DataLoader(Crops(), 4, workers=workers, **options)
+        return [seen(loader) for _ in range(2)]
+
+    first = epochs(1)
+    assert epochs(3) == epochs(2) == first
+    assert first[0] != first[1]
+
+
+def test_threads_read_ahead_and_no_further():
+    started = []
+
+    class Noted(Count):
+        def __getitem__(self, index):
+            started.append(index)
+            return super().__getitem__(index)
+
+    loader = DataLoader(Noted(), 1, shuffle=False, workers=2, prefetch=2)
+    next(loader)
+    deadline = time.monotonic() + 5
+    while len(started) < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    assert sorted(started) == [0, 1, 2, 3]
+
+
+def test_an_abandoned_epoch_starts_anew():
+    loader = DataLoader(Count(), 2, shuffle=False, workers=2)
+    for _ in loader:
+        break
+    assert seen(loader) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+    shuffled = DataLoader(Count(), 2, workers=2)
+    next(shuffled)
+    shuffled.reset()
+    assert sorted(i for batch in seen(shuffled) for i in batch) == list(range(10))
+
+
+def test_threads_are_few_and_go_with_the_loader():
+    loader = DataLoader(Count(), 2, workers=3)
+    for _ in range(4):
+        seen(loader)
+    assert len(loader_threads()) == 3
+    gone = weakref.ref(loader)
+    del loader
+    assert gone() is None
+
+
+def test_a_copy_has_threads_of_its_own():
+    loader = DataLoader(Count(), 2, shuffle=False, workers=2)
+    next(loader)
+    for twin in (copy.deepcopy(loader), pickle.loads(pickle.dumps(loader))):
+        assert next(twin)[0].tolist() == [2, 3]
+    assert next(loader)[0].tolist() == [2, 3]
+
+
+# -- errors --------------------------------------------------------------------------------------
+
+
+class Faulty(Count):
+    def __getitem__(self, index):
+        if index == 5:
+            raise LookupError(f"example {index} is damaged")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_reaches_the_caller_with_its_traceback(workers):
+    loader = DataLoader(Faulty(), 2, shuffle=False, workers=workers)
+    got = []
+
+    def epoch():
+        for x, _ in loader:
+            got.append(x.tolist())
+
+    with pytest.raises(LookupError, match=r"^example 5 is damaged$") as caught:
+        epoch()
+    assert got == [[0, 1], [2, 3]]
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert frames[-1].line == 'raise LookupError(f"example {index} is damaged")'
+    assert next(iter(loader))[0].tolist() == [0, 1]  # the next epoch begins anew
+
+
+def test_an_exit_in_a_thread_reaches_the_caller():
+    class Exits(Count):
+        def __getitem__(self, index):
+            raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        next(DataLoader(Exits(), 2, workers=1))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nothing_hangs_when_the_threads_die(monkeypatch):
+    def die(self, thread):
+        self.thread = thread
+        raise SystemExit  # ends the thread, and nothing else
+
+    loader = DataLoader(Count(), 2, shuffle=False, workers=2)
+    expected = "DataLoader: the threads that read examples ahead have died"
+    with monkeypatch.context() as patched:
+        patched.setattr(dataloaders._Job, "run", die)
+        with pytest.raises(RuntimeError, match=message(expected)):
+            next(loader)
+    assert seen(loader) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # with new threads
+
+
+def test_threads_see_the_context_of_the_caller():
+    found = []
+
+    class Looks(Count):
+        def __getitem__(self, index):
+            found.append(tg.Config.train)
+            return super().__getitem__(index)
+
+    with tg.test_mode():
+        next(DataLoader(Looks(), 10, workers=1))
+    assert found == [False] * 10
