@@ -41,8 +41,9 @@ array library there are three marks: the value, the gradient and the second grad
 - `✗` failed, or is known to fail at a sample (`tests/gaps.py` says why);
 - a blank was not run.
 
-All of it ran on the CPU, dpnp on an OpenCL device for CPUs. CuPy needs a CUDA device: its column is there
-where one was.
+On JAX, which compiles every shape anew, gradients are tested at the first sample of each function; on JAX and
+dpnp in float64, on the others in float32 too. All of it ran on the CPU, dpnp on an OpenCL device for CPUs.
+CuPy needs a CUDA device: its column is there where one was.
 
 """
 

@@ -75,6 +75,7 @@ from tensorgrad.functions.manipulation import flatten as flatten
 from tensorgrad.functions.manipulation import matrix_transpose as matrix_transpose
 from tensorgrad.functions.manipulation import moveaxis as moveaxis
 from tensorgrad.functions.manipulation import permute_dims as permute_dims
+from tensorgrad.functions.manipulation import ravel as ravel
 from tensorgrad.functions.manipulation import reshape as reshape
 from tensorgrad.functions.manipulation import squeeze as squeeze
 from tensorgrad.functions.manipulation import sum_to as sum_to

@@ -7,7 +7,7 @@ from typing import Any
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Output, Variable
 from tensorgrad.core.sample import Real, Sample, samples
-from tensorgrad.functions.manipulation import axis_of, flatten, shape_of
+from tensorgrad.functions.manipulation import axis_of, ravel, shape_of
 
 
 class CumSum(Op):
@@ -61,7 +61,7 @@ def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None) -> Variable:
     shape = shape_of("cumsum", x)
     if axis is None:
         if len(shape) != 1:
-            x = flatten(x)
+            x = ravel(x)
         axis = 0
     else:
         axis = axis_of("cumsum", axis, len(shape))
@@ -148,7 +148,7 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Variable:
     shape = shape_of("cumprod", x)
     if axis is None:
         if len(shape) != 1:
-            x = flatten(x)
+            x = ravel(x)
         axis = 0
     else:
         axis = axis_of("cumprod", axis, len(shape))

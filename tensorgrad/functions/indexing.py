@@ -17,7 +17,7 @@ from tensorgrad.core import ArrayLike, Op, Variable
 from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Bools, Ints, Real, Sample, samples
 from tensorgrad.functions.indices import full_index, positions, shape_of_index
-from tensorgrad.functions.manipulation import axis_of, flatten, owner_of, permute_dims, shape_of
+from tensorgrad.functions.manipulation import axis_of, owner_of, permute_dims, ravel, shape_of
 
 BASIC = frozenset((int, slice, type(None), EllipsisType))
 """The types of what an index without arrays holds."""
@@ -281,7 +281,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Variable:
     variable([3. 1.])
     """
     if axis is None:
-        x, axis = flatten(x), 0
+        x, axis = ravel(x), 0
     axis = axis_of("take", axis, len(shape_of("take", x)))
     _, index = index_array("take", x, indices)
     if is_mask(index):

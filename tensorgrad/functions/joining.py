@@ -9,7 +9,7 @@ from tensorgrad.core import ArrayLike, Op, Variable
 from tensorgrad.core.alias import share
 from tensorgrad.core.sample import Listed, Real, Sample, samples
 from tensorgrad.functions.indexing import GetItem
-from tensorgrad.functions.manipulation import axis_of, flatten, shape_of
+from tensorgrad.functions.manipulation import axis_of, ravel, shape_of
 
 
 class Concat(Op):
@@ -127,7 +127,7 @@ def concat(xs: Any, axis: int | None = 0) -> Variable:
     """
     parts = list(xs)
     if axis is None:
-        parts, axis = [flatten(x) for x in parts], 0
+        parts, axis = [ravel(x) for x in parts], 0
     shapes = _shapes("concat", parts)
     axis = axis_of("concat", axis, len(shapes[0]))
     if len({(*s[:axis], None, *s[axis + 1 :]) for s in shapes}) > 1:

@@ -191,7 +191,7 @@ def reshape(x: Any, shape: Any) -> Variable:
 
 
 @samples(Sample(Real((2, 3))), Sample(Real((2, 1, 3))), Sample(Real()))
-def flatten(x: Any) -> Variable:
+def ravel(x: Any) -> Variable:
     """All elements along one axis, the last index running fastest.
 
     Parameters
@@ -204,10 +204,38 @@ def flatten(x: Any) -> Variable:
 
     Examples
     --------
-    >>> F.flatten(Variable(np.array([[1.0, 2.0], [3.0, 4.0]])))
+    >>> F.ravel(Variable(np.array([[1.0, 2.0], [3.0, 4.0]])))
     variable([1. 2. 3. 4.])
     """
-    return reshape(x, (math.prod(shape_of("flatten", x)),))
+    return reshape(x, (math.prod(shape_of("ravel", x)),))
+
+
+@samples(Sample(Real((2, 3))), Sample(Real((2, 1, 3))), Sample(Real((4,))))
+def flatten(x: Any) -> Variable:
+    """Each example of a batch as one row, as in the book; all elements along one axis are `ravel`.
+
+    Parameters
+    ----------
+    x : Variable or array, shape (N, ...)
+
+    Returns
+    -------
+    Variable, shape (N, D)
+
+    Raises
+    ------
+    ValueError
+        If `x` has no axis.
+
+    Examples
+    --------
+    >>> F.flatten(Variable(np.zeros((2, 3, 4)))).shape
+    (2, 12)
+    """
+    shape = shape_of("flatten", x)
+    if not shape:
+        raise ValueError("flatten: expected an array with a first axis, of examples; got shape ()")
+    return reshape(x, (shape[0], math.prod(shape[1:])))
 
 
 @samples(

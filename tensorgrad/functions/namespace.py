@@ -224,7 +224,7 @@ class Namespace(_Module):
             if not constants.requires_grad(x):
                 return found
             first = found.indices if name == "unique_all" else self.unique_all(x).indices
-            values = indexing.take(manipulation.flatten(x), first)
+            values = indexing.take(manipulation.ravel(x), first)
             return values if name == "unique_values" else found._replace(values=values)
 
         return unique

@@ -225,12 +225,12 @@ def of_functions(name: str) -> Any:
 
 @implements("sort")
 def _sort(a: Any, axis: int | None = -1) -> Any:
-    return standard.sort(manipulation.flatten(a), axis=-1) if axis is None else standard.sort(a, axis=axis)
+    return standard.sort(manipulation.ravel(a), axis=-1) if axis is None else standard.sort(a, axis=axis)
 
 
 @implements("argsort")
 def _argsort(a: Any, axis: int | None = -1) -> Any:
-    a, axis = (manipulation.flatten(a), -1) if axis is None else (a, axis)
+    a, axis = (manipulation.ravel(a), -1) if axis is None else (a, axis)
     return space(a).argsort(a, axis=axis)
 
 
@@ -294,14 +294,14 @@ def _unique(
 ) -> Any:
     found = space(ar).unique_all(ar)
     index = space(ar).take(found.indices, space(ar).argsort(found.values))
-    values = take(manipulation.flatten(ar), index.data, 0)
+    values = take(manipulation.ravel(ar), index.data, 0)
     if not (return_index or return_inverse or return_counts):
         return values
     order = space(ar).argsort(found.values)
     place = space(ar).argsort(order)
     extra = [
         *([index] if return_index else []),
-        *([space(ar).take(place, manipulation.flatten(found.inverse_indices))] if return_inverse else []),
+        *([space(ar).take(place, manipulation.ravel(found.inverse_indices))] if return_inverse else []),
         *([space(ar).take(found.counts, order)] if return_counts else []),
     ]
     if return_inverse:
@@ -318,7 +318,7 @@ def _unique_values(x: Any) -> Any:
 @implements("take_along_axis")
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     arr, indices = arrays(arr, indices)
-    arr, axis = (manipulation.flatten(arr), 0) if axis is None else (arr, axis)
+    arr, axis = (manipulation.ravel(arr), 0) if axis is None else (arr, axis)
     return take_along_axis(arr, indices.data if isinstance(indices, Variable) else indices, axis)
 
 

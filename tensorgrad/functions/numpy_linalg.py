@@ -32,7 +32,7 @@ def _dot(a: Any, b: Any) -> Any:
 
 @implements("vdot")
 def _vdot(a: Any, b: Any, /) -> Any:
-    a, b = (manipulation.flatten(x) for x in arrays(a, b))
+    a, b = (manipulation.ravel(x) for x in arrays(a, b))
     return linalg.vecdot(a, b)
 
 
@@ -44,7 +44,7 @@ def _inner(a: Any, b: Any, /) -> Any:
 
 @implements("outer", "linalg.outer")
 def _outer(a: Any, b: Any) -> Any:
-    return linalg.outer(*(manipulation.flatten(x) for x in arrays(a, b)))
+    return linalg.outer(*(manipulation.ravel(x) for x in arrays(a, b)))
 
 
 @implements("linalg.matmul")
@@ -237,7 +237,7 @@ def _cond(x: Any, p: Any = None) -> Any:
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     n = len(x.shape)
     if axis is None and (ord is None or n == 1):
-        y = _vector_norm(manipulation.flatten(x), ord=2 if ord is None else ord)
+        y = _vector_norm(manipulation.ravel(x), ord=2 if ord is None else ord)
         return manipulation.reshape(y, (1,) * n) if keepdims else y
     axes = tuple(range(n)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if len(axes) == 1 or (len(axes) == 2 and ord is None):

@@ -195,7 +195,7 @@ def _nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 def _running(name: str, a: Any, axis: int | None, dtype: Any) -> Any:
     (a,) = converted(dtype, a)
-    a, axis = (manipulation.flatten(a), 0) if axis is None else (a, axis)
+    a, axis = (manipulation.ravel(a), 0) if axis is None else (a, axis)
     return getattr(space(a), name)(a, axis=axis)
 
 

@@ -21,7 +21,7 @@ def _reshape(a: Any, /, shape: Any = None, *, newshape: Any = None, copy: bool |
 
 @implements("ravel")
 def _ravel(a: Any) -> Any:
-    return manipulation.flatten(a)
+    return manipulation.ravel(a)
 
 
 @implements("transpose", "permute_dims")
@@ -223,7 +223,7 @@ def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
 
 @implements("compress")
 def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    a, axis = (manipulation.flatten(a), 0) if axis is None else (a, axis)
+    a, axis = (manipulation.ravel(a), 0) if axis is None else (a, axis)
     kept = np.flatnonzero(_on_host(condition))
     return take(a, _like_index(kept, a), axis)
 
@@ -235,7 +235,7 @@ def _extract(condition: Any, arr: Any) -> Any:
 
 @implements("delete")
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    arr, axis = (manipulation.flatten(arr), 0) if axis is None else (arr, axis)
+    arr, axis = (manipulation.ravel(arr), 0) if axis is None else (arr, axis)
     obj = obj if isinstance(obj, slice) else _on_host(obj)
     kept = np.delete(np.arange(arr.shape[axis]), obj)
     return take(arr, _like_index(kept, arr), axis)
@@ -278,7 +278,7 @@ def take_grid(x: Any, index: Any) -> Any:
 
 @implements("diagflat")
 def _diagflat(v: Any, k: int = 0) -> Any:
-    return _diag(manipulation.flatten(v), k)
+    return _diag(manipulation.ravel(v), k)
 
 
 @implements("tril")
@@ -343,7 +343,7 @@ def _tile(A: Any, reps: Any) -> Any:
 
 @implements("meshgrid")
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    grid = standard.meshgrid(*(manipulation.flatten(x) for x in arrays(*xi)), indexing=indexing)
+    grid = standard.meshgrid(*(manipulation.ravel(x) for x in arrays(*xi)), indexing=indexing)
     if not sparse:
         return tuple(transfer.copy(x) for x in grid) if copy else grid
     order = list(range(len(xi)))

@@ -195,8 +195,8 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 @implements("ediff1d")
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     v = anchor(ary, to_end, to_begin)
-    flat = manipulation.flatten(arrays(ary, v)[0])
+    flat = manipulation.ravel(arrays(ary, v)[0])
     middle = _between(flat, 0, 1) - _between(flat, 0, 0)
-    ends = [None if x is None else manipulation.flatten(arrays(x, v)[0]) for x in (to_begin, to_end)]
+    ends = [None if x is None else manipulation.ravel(arrays(x, v)[0]) for x in (to_begin, to_end)]
     parts = [x for x in (ends[0], middle, ends[1]) if x is not None]
     return joining.concat(parts, 0) if len(parts) > 1 else middle

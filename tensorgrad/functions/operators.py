@@ -161,7 +161,7 @@ def install_operators() -> None:
         reshape=_reshape,
         transpose=_transpose,
         squeeze=manipulation.squeeze,
-        flatten=manipulation.flatten,
+        flatten=manipulation.ravel,
         sum=reduction.sum,
         mean=reduction.mean,
         var=reduction.var,

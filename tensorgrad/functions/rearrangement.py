@@ -9,7 +9,7 @@ from tensorgrad.core import ArrayLike, Op, Variable
 from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.indexing import index_array, take
-from tensorgrad.functions.manipulation import axes_of, axis_of, flatten, shape_of
+from tensorgrad.functions.manipulation import axes_of, axis_of, ravel, shape_of
 
 
 class Flip(ViewOp):
@@ -291,7 +291,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     variable([1. 1. 2. 2.])
     """
     if axis is None:
-        x, axis = flatten(x), 0
+        x, axis = ravel(x), 0
     shape = shape_of("repeat", x)
     axis = axis_of("repeat", axis, len(shape))
     if isinstance(repeats, int):

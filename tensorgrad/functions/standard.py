@@ -12,7 +12,7 @@ from tensorgrad.core.variable import make_variable, transfer
 from tensorgrad.functions.cumulative import cumprod, cumsum
 from tensorgrad.functions.indexing import take_along_axis
 from tensorgrad.functions.joining import concat, stack
-from tensorgrad.functions.manipulation import axes_of, axis_of, broadcast_to, flatten, same_value, shape_of
+from tensorgrad.functions.manipulation import axes_of, axis_of, broadcast_to, ravel, same_value, shape_of
 from tensorgrad.functions.manipulation import expand_dims as _expand_dims
 from tensorgrad.functions.manipulation import reshape as _reshape
 from tensorgrad.functions.transfer import astype as _astype
@@ -121,7 +121,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Variable, ...]:
     if indexing == "xy" and len(arrays) > 1:
         order[:2] = [1, 0]
     lengths = [0] * len(arrays)
-    vectors = [flatten(x) for x in arrays]
+    vectors = [ravel(x) for x in arrays]
     for x, axis in zip(vectors, order, strict=True):
         lengths[axis] = x.size
     grid = []

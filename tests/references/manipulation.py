@@ -28,7 +28,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 REFERENCES: dict[str, Callable[..., Any]] = {
     "reshape": np.reshape,
-    "flatten": np.ravel,
+    "flatten": lambda x: x.reshape(x.shape[0], -1),
+    "ravel": np.ravel,
     "permute_dims": lambda x, axes: np.einsum(x, list(range(x.ndim)), [a % x.ndim for a in axes]),
     "transpose": np.transpose,
     "matrix_transpose": lambda x: np.einsum("...ij->...ji", x),
