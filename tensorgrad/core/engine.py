@@ -13,6 +13,7 @@ from typing import Any
 from weakref import ref
 
 from tensorgrad.backend import BY_TYPE, Backend, backend_of
+from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.config import STATE, set_recording
 from tensorgrad.core.function import Function, Op
 from tensorgrad.core.node import Edge, Leaf, Spec
@@ -65,6 +66,7 @@ class Pass:
         self.useful: set[Any] | None = None  # with watched values: the nodes on the way to them
         self.table: dict[Function, Any] = {}  # a gradient; a list of them where outputs are several
         self.leaves: dict[Leaf, tuple[Any, bool]] = {}  # a gradient, and whether it owns its memory
+        self.masked: set[Any] = set()  # nodes whose gradient is 0 where a value was thrown away
         self.heap: list[tuple[int, int, Function]] = []
         self.pushed = 0
 
@@ -99,11 +101,10 @@ class Pass:
 
     def run(self) -> None:  # noqa: C901, PLR0912  # the hot path: a call per step would cost as much
         """Work until no gradient is under way; what is left in ``leaves`` is the result."""
-        heap, table = self.heap, self.table
+        heap, table, useful = self.heap, self.table, self.useful
         raw = not self.create_graph
         special = self.retain_grad or bool(self.watched)
-        useful = self.useful
-        leaves, retain_graph = self.leaves, self.retain_graph
+        leaves, masked, retain_graph = self.leaves, self.masked, self.retain_graph
         real = None  # the dtype that was last seen not to be complex
         while heap:
             node = heappop(heap)[2]
@@ -134,6 +135,8 @@ class Pass:
                     f"{type(node).__name__}.backward: expected {len(edges)} gradients, one for each "
                     f"input; got {len(gxs)}"
                 )
+            if node.discards or (masked and node in masked):
+                gxs = self._zeros_stay(node, gys, gxs)
             if not retain_graph:
                 node.release()
             for edge, gx in zip(edges, gxs):  # noqa: B905  # the lengths are equal: checked above
@@ -154,6 +157,23 @@ class Pass:
                     self.add(target, index, gx, owned)
             gys = gx = fitted = None  # gradients do not outlive their node
             del gxs
+
+    def _zeros_stay(self, node: Function, gy: Any, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Where a value was thrown away (by a mask, by an index), what it came from has gradient 0 too.
+
+        Its slope may be infinite or nan there, as that of ``log`` at 0, and 0 times that is nan. Only what
+        lies above such a choice, through ops that go element by element, pays for looking.
+        """
+        if node.discards or node.elementwise or isinstance(node, ViewOp):
+            self.masked.update(edge[0] for edge in node.edges if edge is not None)
+        if not node.elementwise or node.several or node not in self.masked:
+            return gxs
+        variables = isinstance(gy, Variable)
+        owner = backend_of(gy.data if variables else gy) or node.backend
+        xp = namespace_of(owner) if variables else owner.xp
+        return tuple(
+            g if g is None or g is gy or g.shape != gy.shape else xp.where(gy == 0, 0.0, g) for g in gxs
+        )
 
     def _conjugated(self, node: Function, gys: Any) -> tuple[Any, ...]:
         """The backward of an op with complex results.

@@ -95,6 +95,8 @@ class Function:
     hidden: ClassVar[int] = 0  # trailing outputs that are not handed out, only saved
     fresh: ClassVar[bool] = False  # backward returns arrays that nothing else refers to
     on_arrays: ClassVar[bool] = False  # backward can run on raw arrays
+    discards: ClassVar[bool] = False  # backward gives 0 to values that were thrown away
+    elementwise: ClassVar[bool] = False  # of each element of y alone does each of gx depend, and on its gy
     _plan: ClassVar[tuple[Input | Output, ...] | None] = None
     _select: ClassVar[Any] = staticmethod(_selector(None))
 

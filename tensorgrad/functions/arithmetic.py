@@ -21,6 +21,8 @@ _PAIRS = (
 class Add(Op):
     """``y = x0 + x1``; ``dy/dx0 = dy/dx1 = 1``."""
 
+    elementwise = True
+
     def forward(self, x0: Array, x1: Array) -> Array:
         return x0 + x1
 
@@ -30,6 +32,8 @@ class Add(Op):
 
 class Sub(Op):
     """``y = x0 - x1``; ``dy/dx0 = 1``, ``dy/dx1 = -1``."""
+
+    elementwise = True
 
     def forward(self, x0: Array, x1: Array) -> Array:
         return x0 - x1
@@ -41,6 +45,7 @@ class Sub(Op):
 class Mul(Op):
     """``y = x0 * x1``; ``dy/dx0 = x1``, ``dy/dx1 = x0``."""
 
+    elementwise = True
     saves = (Input(1, needed_by=0), Input(0, needed_by=1))
     fresh = True
 
@@ -55,6 +60,7 @@ class Mul(Op):
 class Div(Op):
     """``y = x0 / x1``; ``dy/dx0 = 1 / x1``, ``dy/dx1 = -y / x1``."""
 
+    elementwise = True
     saves = (Input(1), Output(0))
     fresh = True
 
@@ -71,6 +77,7 @@ class Div(Op):
 class Neg(Op):
     """``y = -x``; ``dy/dx = -1``."""
 
+    elementwise = True
     fresh = True
 
     def forward(self, x: Array) -> Array:
@@ -86,6 +93,7 @@ class Pow(Op):
     Both gradients are 0 where their limit is: ``x ** 0`` at 0 in x, ``0 ** x`` for x > 0 in x.
     """
 
+    elementwise = True
     saves = (Input(0), Input(1), Output(0))
     fresh = True
 
@@ -131,6 +139,7 @@ class FloorDivide(Function):
 class Remainder(Op):
     """``y = x0 - floor(x0 / x1) x1``; ``dy/dx0 = 1``, ``dy/dx1 = -floor(x0 / x1)``."""
 
+    elementwise = True
     saves = (Input(0, needed_by=1), Input(1, needed_by=1))
 
     def forward(self, x0: Array, x1: Array) -> Array:

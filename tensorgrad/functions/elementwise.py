@@ -41,7 +41,8 @@ def unary(
         return gradient(self.xp, gy, saved)
 
     doc = f"``y = {name.lower()}(x)``, from the table."
-    body = {"__doc__": doc, "saves": saves, "fresh": True, "forward": forward, "backward": backward}
+    body: dict[str, Any] = {"__doc__": doc, "saves": saves, "fresh": True, "elementwise": True}
+    body |= {"forward": forward, "backward": backward}
     return type(name, (Op,), {**body, "__module__": __name__})
 
 

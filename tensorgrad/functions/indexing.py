@@ -72,6 +72,7 @@ class PutItem(Op):
 class GetElements(Op):
     """``y = x[a, b, ...]`` with integer arrays on the leading axes, or with one mask."""
 
+    discards = True
     fresh = True
 
     def forward(self, x: Array, *index: Array) -> Array:

@@ -24,6 +24,7 @@ class SetItem(Op):
     """``y = x`` but for ``y[index] = v``, with integers and slices; ``gx`` is 0 there, ``gv = gy[index]``."""
 
     fresh = True
+    discards = True
 
     def __init__(self, index: tuple[Any, ...]) -> None:
         self.index = index

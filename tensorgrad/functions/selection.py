@@ -58,6 +58,7 @@ class Where(Op):
     no_grad_inputs = (0,)
     saves = Input(0)
     fresh = True
+    discards = True
 
     def forward(self, condition: Array, x0: Array, x1: Array) -> Array:
         return self.xp.where(condition, x0, x1)
@@ -174,9 +175,9 @@ def where(condition: Any, x0: Any, x1: Any) -> Variable:
     Returns
     -------
     Variable, the broadcast shape
-        The gradient of the value that was not taken is exactly 0, even where it is inf or nan. What
-        `x0` was computed from may still turn that 0 into nan, as ``log`` does at 0: there, choose
-        a harmless input first: ``where(c, log(where(c, x, 1.0)), 0.0)``.
+        The gradient of the value that was not taken is exactly 0, even where it is inf or nan; and so
+        is that of what it was computed from element by element, as in ``where(x > 0, log(x), 0.0)``,
+        where the slope of ``log`` at 0 is infinite.
 
     Examples
     --------

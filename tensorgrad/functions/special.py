@@ -112,7 +112,8 @@ def special_op(
         (saved,) = self.saved
         return gradient(self, gy, saved)
 
-    body = {"__doc__": doc, "saves": saves, "fresh": True, "forward": forward, "backward": backward}
+    body: dict[str, Any] = {"__doc__": doc, "saves": saves, "fresh": True, "elementwise": True}
+    body |= {"forward": forward, "backward": backward}
     return type(name.capitalize(), (Op,), {**body, "__module__": __name__})
 
 
