@@ -36,14 +36,14 @@ HEAD = """\
 Made by `tests/op_coverage.py` from the results of `tests/test_ops.py`; do not edit. For each function and
 array library there are three marks: the value, the gradient and the second gradient.
 
-- `✓` passed at every sample: values against an independent reference, gradients against finite differences;
+- `✓` passed: values against an independent reference, gradients against finite differences;
 - `c` a constant: the function has no gradient, and the test is that it records none;
 - `✗` failed, or is known to fail at a sample (`tests/gaps.py` says why);
 - a blank was not run.
 
-On JAX, which compiles every shape anew, gradients are tested at the first sample of each function; on JAX and
-dpnp in float64, on the others in float32 too. All of it ran on the CPU, dpnp on an OpenCL device for CPUs.
-CuPy needs a CUDA device: its column is there where one was.
+On JAX and dpnp each function is tested at its first sample, in float64; on the others at all samples, in
+float32 too. All of it ran on the CPU, dpnp on an OpenCL device for CPUs. CuPy needs a CUDA device: its column
+is there where one was.
 
 """
 
