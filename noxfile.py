@@ -116,7 +116,7 @@ def backends(session: nox.Session, backend: str) -> None:
     session.install("-e", f".[test,{extra}]", *pins)
     libraries = Path(session.virtualenv.location, "lib")
     env = {
-        # It compiles every shape anew: all samples take a quarter of an hour. So they do on dpnp.
+        # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour.
         "jax": {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", "TENSORGRAD_TEST_SAMPLES": "first"},
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.
         "dpnp": {
@@ -132,8 +132,21 @@ def backends(session: nox.Session, backend: str) -> None:
             "-k",
             "test_forward or float32 or test_backends",
         ]
+    elif backend == "jax":
+        names = (
+            "ops",
+            "backends",
+            "inplace",
+            "masks",
+            "operators",
+            "indexing",
+            "derivatives",
+            "complex",
+            "memory",
+        )
+        paths = [*(f"tests/test_{name}.py" for name in names), *ONE_PRECISION]
     else:
-        paths = ["tests", "README.md", *(ONE_PRECISION if backend in ("jax", "dpnp") else [])]
+        paths = ["tests", "README.md", *(ONE_PRECISION if backend == "dpnp" else [])]
     pytest(session, *paths, *session.posargs, backends=backend, **env)
 
 

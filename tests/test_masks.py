@@ -93,3 +93,14 @@ def test_complex_values():
     x = Variable(np.array([0.0, 2.0 + 1.0j]))
     F.sum(F.real(F.where(x.data != 0, F.log(x), 0.0))).backward()
     assert_close(x.grad, [0.0, np.conj(1 / (2.0 + 1.0j))])
+
+
+def test_a_gradient_that_happens_to_be_0_keeps_its_graph():
+    """The square's gradient is 0 where x is 1, but its second derivative is not."""
+    x = Variable(np.array([1.0, 4.0]))
+    F.sum(F.where(x.data > 0, F.log(x) ** 2, 0.0)).backward(create_graph=True)
+    gx = x.grad
+    assert_close(gx, 2 * np.log(x.data) / x.data)
+    x.cleargrad()
+    F.sum(gx).backward()
+    assert_close(x.grad, (2 - 2 * np.log(x.data)) / x.data**2)

@@ -161,8 +161,8 @@ class Pass:
     def _zeros_stay(self, node: Function, gy: Any, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Where a value was thrown away (by a mask, by an index), what it came from has gradient 0 too.
 
-        Its slope may be infinite or nan there, as that of ``log`` at 0, and 0 times that is nan. Only what
-        lies above such a choice, through ops that go element by element, pays for looking.
+        Its slope may be infinite or nan there, as that of ``log`` at 0, and 0 times that is nan: such a nan
+        becomes 0. Only what lies above such a choice, through ops that go element by element, pays for it.
         """
         if node.discards or node.elementwise or isinstance(node, ViewOp):
             self.masked.update(edge[0] for edge in node.edges if edge is not None)
@@ -172,7 +172,10 @@ class Pass:
         owner = backend_of(gy.data if variables else gy) or node.backend
         xp = namespace_of(owner) if variables else owner.xp
         return tuple(
-            g if g is None or g is gy or g.shape != gy.shape else xp.where(gy == 0, 0.0, g) for g in gxs
+            g
+            if g is None or g is gy or g.shape != gy.shape
+            else xp.where(xp.logical_or(gy != 0, xp.isfinite(g)), g, 0.0)  # what is finite keeps its graph
+            for g in gxs
         )
 
     def _conjugated(self, node: Function, gys: Any) -> tuple[Any, ...]:
