@@ -132,21 +132,11 @@ def backends(session: nox.Session, backend: str) -> None:
             "-k",
             "test_forward or float32 or test_backends",
         ]
-    elif backend == "jax":
-        names = (
-            "ops",
-            "backends",
-            "inplace",
-            "masks",
-            "operators",
-            "indexing",
-            "derivatives",
-            "complex",
-            "memory",
-        )
+    elif backend in ("jax", "dpnp"):
+        names = ("ops", "backends", "inplace", "masks", "operators", "indexing", "derivatives", "complex")
         paths = [*(f"tests/test_{name}.py" for name in names), *ONE_PRECISION]
     else:
-        paths = ["tests", "README.md", *(ONE_PRECISION if backend == "dpnp" else [])]
+        paths = ["tests", "README.md"]
     pytest(session, *paths, *session.posargs, backends=backend, **env)
 
 
