@@ -416,7 +416,10 @@ def test_calls_of_the_extension(backend, name):
     if name != "qr":  # array-api-compat brings NumPy the names of the standard
         import array_api_compat.numpy as plain
 
-        assert_close(y, np.asarray(NAMESPACE[name](plain.linalg, x)), rtol=1e-11, atol=1e-13)
+        want = np.asarray(NAMESPACE[name](plain.linalg, x))
+        if name.startswith("eig") and not name.startswith("eigh") and not name.startswith("eigvalsh"):
+            want = want.astype(complex)  # before 1.13 array-api-compat gave real ones where all are real
+        assert_close(y, want, rtol=1e-11, atol=1e-13)
     y.sum().backward()
 
 
