@@ -50,12 +50,6 @@ CONFORMING = {
 # Without the float32 half of the table of ops: for where it would take minutes, or shows nothing new.
 ONE_PRECISION = ["-k", "not (test_forward and float32) and not test_gradients_in_float32"]
 
-# What Dask's own linear algebra, transforms and windows lack, or have for some shapes and chunks alone.
-NOT_ON_DASK = (
-    *("cholesky", "cross", "-det-", "diagonal", "eig", "inv", "lstsq", "matrix_norm", "matrix_power"),
-    *("matrix_rank", "pinv", "qr", "slogdet", "solve", "svd", "trace", "fft", "conv", "polygamma"),
-)
-
 IN_WHEEL = {
     "tensorgrad/__init__.py",
     "tensorgrad/py.typed",
@@ -136,7 +130,7 @@ def backends(session: nox.Session, backend: str) -> None:
             "tests/test_ops.py",
             "tests/test_backends.py",
             "-k",
-            f"(test_forward or float32 or test_backends) and not ({' or '.join(NOT_ON_DASK)})",
+            "test_forward or float32 or test_backends",
         ]
     elif backend in ("jax", "dpnp"):
         names = ("ops", "backends", "inplace", "masks", "operators", "indexing", "derivatives", "complex")
