@@ -85,6 +85,7 @@ from tensorgrad.functions.numeric import convolve as convolve
 from tensorgrad.functions.numeric import copysign as copysign
 from tensorgrad.functions.numeric import diff as diff
 from tensorgrad.functions.numeric import interp as interp
+from tensorgrad.functions.numeric import nextafter as nextafter
 from tensorgrad.functions.numeric import pad as pad
 from tensorgrad.functions.numeric import trapezoid as trapezoid
 from tensorgrad.functions.pooling import adaptive_average_pooling as adaptive_average_pooling

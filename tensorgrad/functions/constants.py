@@ -104,8 +104,7 @@ def constant(name: str, backend: Backend, find: Callable[[Backend], Any], refuse
     find : callable
         The function in the namespace of a backend.
     refuses : str
-        If not empty: the function has a derivative which is not known here. It does not take what
-        requires a gradient, and says so under this name.
+        If not empty: the function does not take what requires a gradient, and says so under this name.
     """
     own = find(backend)
     result = _RESULTS.get(name, tuple)
@@ -113,9 +112,9 @@ def constant(name: str, backend: Backend, find: Callable[[Backend], Any], refuse
     @wraps(own)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if refuses and Config.enable_backprop and requires_grad((args, kwargs)):
-            raise NotImplementedError(
-                f"{refuses} has no derivative in tensorgrad so far; got a Variable that requires a "
-                "gradient. Compute it under tensorgrad.no_grad(), or pass v.data."
+            raise TypeError(
+                f"{refuses}: expected numbers; got a Variable that requires a gradient, which would be lost. "
+                "Pass v.data, or call it under tensorgrad.no_grad()."
             )
         args, kwargs = unwrap(args), unwrap(kwargs)
         owner = owner_among(args)

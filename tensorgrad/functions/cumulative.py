@@ -58,13 +58,7 @@ def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None) -> Variable:
     >>> F.cumsum(Variable(np.array([1.0, 2.0, 3.0])))
     variable([1. 3. 6.])
     """
-    shape = shape_of("cumsum", x)
-    if axis is None:
-        if len(shape) != 1:
-            x = ravel(x)
-        axis = 0
-    else:
-        axis = axis_of("cumsum", axis, len(shape))
+    x, axis = _along("cumsum", x, axis)
     return CumSum(axis, dtype)(x)  # type: ignore[no-any-return]
 
 
@@ -145,11 +139,13 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Variable:
     >>> F.cumprod(Variable(np.array([1.0, 2.0, 3.0])))
     variable([1. 2. 6.])
     """
-    shape = shape_of("cumprod", x)
-    if axis is None:
-        if len(shape) != 1:
-            x = ravel(x)
-        axis = 0
-    else:
-        axis = axis_of("cumprod", axis, len(shape))
+    x, axis = _along("cumprod", x, axis)
     return CumProd(axis, dtype)(x)  # type: ignore[no-any-return]
+
+
+def _along(name: str, x: Any, axis: int | None) -> tuple[Any, int]:
+    """The values and the axis to go along: all of them along one where none is given."""
+    shape = shape_of(name, x)
+    if axis is not None:
+        return x, axis_of(name, axis, len(shape))
+    return (x if len(shape) == 1 else ravel(x)), 0

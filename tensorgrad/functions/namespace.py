@@ -2,8 +2,8 @@
 
 Its names are those of the standard, on every backend. A function with a derivative is tensorgrad's op. One
 whose derivative is 0 or does not exist (``floor``, ``argmax``, comparisons) is the backend's own: Variables
-go in as arrays, and constants come out. So is creation. What has a derivative but no op yet works on
-constants, and refuses what requires a gradient: nothing loses a gradient silently.
+go in as arrays, and constants come out. So is creation, which takes no number that requires a gradient:
+nothing loses one silently.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
     "cumulative_prod": standard.cumulative_prod,
     "copysign": numeric.copysign,
     "diff": numeric.diff,
+    "nextafter": numeric.nextafter,
     "sort": standard.sort,
     "reshape": standard.reshape,
     "permute_dims": manipulation.permute_dims,
@@ -142,15 +143,15 @@ STEPS = _named("""
 """Functions whose derivative is 0 or does not exist: the backend's, for constants."""
 
 OTHERS = _named("""
-    arange empty eye nextafter ones zeros
+    arange empty eye ones zeros
     """)
-"""The other functions of the standard: the backend's, for what requires no gradient."""
+"""Functions that create arrays of numbers: the backend's. They take no number that requires a gradient."""
+
+FREQUENCIES = _named("fftfreq rfftfreq")
+"""Those of the extension ``fft``."""
 
 DTYPES = _named("bool complex64 complex128 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64")
 """The backend's own."""
-
-FFT = _named("fftfreq rfftfreq")
-"""The functions of the extension that only create: the backend's."""
 
 
 class _Module:
@@ -329,9 +330,7 @@ class Extension(_Module):
     """An extension of the standard, such as ``linalg``."""
 
     def __init__(self, whole: Namespace, name: str, source: Any) -> None:
-        others, ops = EXTENSIONS[name]
-        super().__init__(f"{whole.__name__}.{name}", source, others.union(ops))
-        self._ops = ops
+        super().__init__(f"{whole.__name__}.{name}", source, EXTENSIONS[name])
         self._way = (whole, name)
         self._backend = whole._backend
 
@@ -339,8 +338,8 @@ class Extension(_Module):
         return getattr, self._way
 
     def _find(self, name: str, missing: Any) -> Any:
-        if name in self._ops:
-            return getattr(import_module(f"tensorgrad.functions.{self._ops[name]}"), name)
+        if name not in FREQUENCIES:
+            return getattr(import_module("tensorgrad.functions"), name)
         value = getattr(self._source, name, missing)
         if value is missing:
             return value
@@ -349,58 +348,30 @@ class Extension(_Module):
             name,
             self._backend,
             lambda owner: getattr(getattr(owner.xp, extension), name),
-            "" if name in STEPS else f"{self.__name__}.{name}",
+            f"{self.__name__}.{name}",
         )
 
 
-def _by_name(modules: dict[str, str]) -> dict[str, str]:
-    return {name: module for module, names in modules.items() for name in names.split()}
-
-
-_LINALG = _by_name(
-    {
-        "decompositions": "cholesky qr",
-        "linalg": "cross matmul outer tensordot vecdot",
-        "determinants": "det slogdet",
-        "diagonals": "diagonal trace",
-        "eigen": "eig eigvals",
-        "spectra": "eigh eigvalsh svd svdvals",
-        "solving": "inv matrix_power matrix_rank pinv solve",
-        "norms": "matrix_norm vector_norm",
-        "manipulation": "matrix_transpose",
-    }
-)
-_FFT = _by_name(
-    {
-        "fourier": "fft fftn fftshift ifft ifftn ifftshift",
-        "fourier_real": "hfft ihfft irfft irfftn rfft rfftn",
-    }
-)
-_SPECIAL = _by_name(
-    {
-        "extremes": "logsumexp",
-        "softmax": "log_softmax softmax",
-        "special": "erf erfc erfcx",
-        "special_bessel": "i0 i0e i1 i1e",
-        "special_beta": "beta betaln binom multigammaln",
-        "special_distributions": "chdtr chdtrc fdtr fdtrc stdtr",
-        "special_entropy": "entr expit kl_div log_expit logit rel_entr xlog1py xlogy",
-        "special_gamma": "digamma gamma gammaln polygamma psi zeta",
-        "special_incomplete": "betainc betaincc gammainc gammaincc",
-        "special_normal": "erfcinv erfinv log_ndtr ndtr ndtri",
-        "special_powers": "boxcox boxcox1p cbrt exp2 exp10 exprel huber pseudo_huber sinc",
-    }
-)
-"""Function -> the module of `tensorgrad.functions` that has it, which is loaded when it is asked for.
+LINALG = _named("""
+    cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power
+    matrix_rank matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot
+    vector_norm
+    """)
+FFT = _named("""
+    fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftfreq rfftn
+    """)
+SPECIAL = _named("""
+    beta betainc betaincc betaln binom boxcox boxcox1p cbrt chdtr chdtrc digamma entr erf erfc erfcinv
+    erfcx erfinv exp10 exp2 expit exprel fdtr fdtrc gamma gammainc gammaincc gammaln huber i0 i0e i1 i1e
+    kl_div log_expit log_ndtr log_softmax logit logsumexp multigammaln ndtr ndtri polygamma pseudo_huber
+    psi rel_entr sinc softmax stdtr xlog1py xlogy zeta
+    """)
+"""Functions of `tensorgrad.functions`, which loads their modules when they are asked for.
 
 SciPy looks for special functions in ``xp.special``, under its own names.
 """
 
-EXTENSIONS: dict[str, tuple[frozenset[str], dict[str, str]]] = {
-    "linalg": (frozenset(), _LINALG),
-    "fft": (FFT, _FFT),
-    "special": (frozenset(), _SPECIAL),
-}
+EXTENSIONS = {"linalg": LINALG, "fft": FFT, "special": SPECIAL}
 
 _METHODS = _named("""
     __array_api_version__ __array_namespace_info__ asarray broadcast_shapes can_cast e finfo from_dlpack full

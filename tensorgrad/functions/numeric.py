@@ -40,6 +40,18 @@ class CopySign(Op):
         return gy * xp.where(xp.equal(xp.signbit(x), xp.signbit(s)), ones, -ones), None
 
 
+class NextAfter(Op):
+    """``y`` is the number next to x towards t; ``dy/dx = 1``, and nothing changes along t."""
+
+    no_grad_inputs = (1,)
+
+    def forward(self, x: Array, t: Array) -> Array:
+        return self.xp.nextafter(x, t)
+
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, None]:
+        return gy, None
+
+
 class Convolve(Op):
     """``y_k = sum of a_i v_{k-i}`` for k from `start` on; ``ga_i = sum of gy_k v_{k-i}``, and so for v.
 
@@ -88,6 +100,28 @@ def _convolved(op: Convolve, long: Array, short: Array) -> Array:
         products = xp.reshape(windows, (op.size, count)) @ part
         y = products if y is None else y + products
     return y
+
+
+@samples(Sample(Real((2, 3)), Real((2, 3))), Sample(Real((2, 1)), Real((3,))))
+def nextafter(x: Any, t: Any) -> Variable:
+    """The floating-point number next to `x` towards `t`, element by element.
+
+    Parameters
+    ----------
+    x, t : Variable or array, real floating
+        Broadcast against each other.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        `x` itself where it equals `t`. The gradient of `t` is 0.
+
+    Examples
+    --------
+    >>> F.nextafter(Variable(np.array(1.0)), np.array(2.0)).item()
+    1.0000000000000002
+    """
+    return NextAfter()(*floats(x, t))  # type: ignore[no-any-return]
 
 
 # -- differences -------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "convolve": convolve,
     "copysign": lambda x, s: abs(x) * np.where(np.signbit(s), -1.0, 1.0),
     "diff": diff,
+    "nextafter": np.nextafter,
     "interp": np.interp,
     "pad": np.pad,
     "trapezoid": trapezoid,
