@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import product
@@ -356,6 +356,16 @@ class Backend:
 
     def special(self, name: str) -> Any:
         """The library's own special function `name` (``erf``, ...), or None: then a formula serves."""
+        return None
+
+    def kernel(self, name: str) -> Callable[..., Any] | None:
+        """The fused kernel `name` of this library, or None: then the plain formula of the op serves.
+
+        Ops ask by ``Op.fused(name, *args)``. A kernel is called with raw arrays of this library and the
+        settings of the op, changes none of them, and gives what the formula gives: one array or a tuple. It
+        gives None where it does not serve these arrays (their dtype, shape or order), and the formula does.
+        ARCHITECTURE.md lists the names.
+        """
         return None
 
     def _missing(self, what: str) -> NoReturn:

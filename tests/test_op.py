@@ -9,6 +9,7 @@ import pytest
 
 from tensorgrad import Function, Input, Op, Output, Variable
 from tensorgrad import functions as F
+from tensorgrad.backend import get_backend
 from tensorgrad.testing import assert_close, check_gradients
 from tensorgrad.testing.arrays import to_numpy
 
@@ -236,3 +237,41 @@ def test_inputs_on_two_devices():
     )
     with pytest.raises(ValueError, match=message(expected)):
         F.add(x, y)
+
+
+# -- fused kernels -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """The kernels that NumPy's backend has in this test, by name."""
+    found = {}
+    monkeypatch.setattr(type(get_backend("numpy")), "kernel", lambda self, name: found.get(name))
+    return found
+
+
+def test_an_op_takes_the_kernel_that_its_backend_has(kernels):
+    kernels["silu"] = lambda x: x + 1
+    kernels["silu_gradient"] = lambda gy, x: gy * x * 10
+    x = Variable(np.array([1.0, 2.0]))
+    y = F.silu(x)
+    y.sum().backward()
+    assert_close(y, [2.0, 3.0])
+    assert_close(x.grad, [10.0, 20.0])
+
+
+def test_the_formula_serves_what_a_kernel_does_not(kernels):
+    want = F.silu(Variable(np.array([1.0, 2.0])))
+    kernels["silu"] = lambda x: None
+    assert_close(F.silu(Variable(np.array([1.0, 2.0]))), want)
+
+
+def test_a_recorded_backward_computes_the_formula(kernels):
+    kernels["gelu_gradient"] = lambda gy, x: gy * 0
+    x = Variable(np.array([0.5, -1.0]))
+    F.gelu(x).sum().backward(create_graph=True)
+    gx = x.grad
+    x.cleargrad()
+    gx.sum().backward()
+    density = np.exp(-(x.data**2) / 2) / np.sqrt(2 * np.pi)
+    assert_close(x.grad, density * (2 - x.data**2))

@@ -327,6 +327,17 @@ class Op(Function):
         op.edges = (None,) * len(xs)
         return op.forward(*xs)
 
+    def fused(self, name: str, *args: Any) -> Any:
+        """What the backend's fused kernel `name` gives, or None where the formula has to serve.
+
+        It does where the backend has no such kernel, or none for these arrays, and in a backward that is
+        recorded: there the formula is a graph of ops.
+        """
+        if self.recording:
+            return None
+        kernel = self.backend.kernel(name)
+        return None if kernel is None else kernel(*args)
+
 
 def handle(edge: Edge, array: Array) -> Variable:
     """The Variable at an edge: the one that lives, if it still holds `array`, or a new one."""

@@ -89,10 +89,14 @@ class GELU(Op):
     fresh = True
 
     def forward(self, x: Array) -> Array:
-        return x * self._below(x)
+        y = self.fused("gelu", x)
+        return x * self._below(x) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (x,) = self.saved
+        gx = self.fused("gelu_gradient", gy, x)
+        if gx is not None:
+            return gx
         density = _DENSITY * self.xp.exp(-0.5 * x * x)
         return gy * (self._below(x) + x * density)
 
@@ -111,10 +115,14 @@ class TanhGELU(Op):
     fresh = True
 
     def forward(self, x: Array) -> Array:
-        return 0.5 * x * (1 + self._tanh(x))
+        y = self.fused("tanh_gelu", x)
+        return 0.5 * x * (1 + self._tanh(x)) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (x,) = self.saved
+        gx = self.fused("tanh_gelu_gradient", gy, x)
+        if gx is not None:
+            return gx
         t = self._tanh(x)
         inner = _TANH_SCALE * (1 + 3 * _TANH_CUBIC * x * x)
         return gy * (0.5 * (1 + t) * (1 + x * (1 - t) * inner))
@@ -130,10 +138,14 @@ class SiLU(Op):
     fresh = True
 
     def forward(self, x: Array) -> Array:
-        return x * sigmoid_of(self.xp, x)
+        y = self.fused("silu", x)
+        return x * sigmoid_of(self.xp, x) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (x,) = self.saved
+        gx = self.fused("silu_gradient", gy, x)
+        if gx is not None:
+            return gx
         s = self.nested(Sigmoid(), x)
         return gy * (s * (1 + x * (1 - s)))
 
@@ -145,13 +157,16 @@ class Softplus(Op):
     fresh = True
 
     def forward(self, x: Array) -> Array:
-        y = softplus_tail(self.xp, x)
-        y += self.xp.maximum(x, 0)
+        y = self.fused("softplus", x)
+        if y is None:
+            y = softplus_tail(self.xp, x)
+            y += self.xp.maximum(x, 0)
         return y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
-        return -gy * self.xp.expm1(-y)
+        gx = self.fused("softplus_gradient", gy, y)
+        return -gy * self.xp.expm1(-y) if gx is None else gx
 
 
 def softplus_tail(xp: Any, x: Array) -> Array:
