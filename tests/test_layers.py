@@ -325,3 +325,56 @@ def test_to_gpu_and_back():
 
 def test_layers_are_reachable_after_one_import():
     assert tg.layers.Layer is tg.Layer is L.Layer
+
+
+# -- LayerList -----------------------------------------------------------------------------------
+
+
+class Stack(Layer):
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.parts = L.LayerList(L.Linear(3) for _ in range(depth))
+
+    def forward(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def test_the_layers_of_a_list_are_found_moved_saved_and_loaded(tmp_path, backend):
+    stack = Stack(11)
+    x = np.ones((2, 3), np.float32)
+    y = stack(x)
+    names = [path for path, _ in stack.namedparams()]
+    assert names == [f"parts/{i}/{p}" for i in range(11) for p in "Wb"]
+    stack.save_weights(tmp_path / "w.npz")
+    twin = Stack(11).to(backend)
+    twin.load_weights(tmp_path / "w.npz")
+    np.testing.assert_allclose(to_numpy(twin(backend.from_numpy(x))), y.data, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_list_is_read_and_written_like_a_list():
+    a, b, c, d = (L.Linear(1) for _ in range(4))
+    layers = L.LayerList([a]).append(b).extend([c])
+    assert len(layers) == 3
+    assert list(layers) == [a, b, c]
+    assert layers[-1] is c
+    assert list(layers[1:]) == [b, c]
+    assert isinstance(layers[1:], L.LayerList)
+    layers[-2] = d
+    assert list(layers) == [a, d, c]
+    assert len(list(layers.params())) == 6
+    assert list(L.LayerList()) == []
+
+
+def test_what_a_layer_list_refuses():
+    layers = L.LayerList([L.Linear(1)])
+    for index in (1, -2):
+        with pytest.raises(IndexError, match=f"^LayerList: there is no layer {index}; it has 1$"):
+            layers[index]
+    with pytest.raises(TypeError, match=r"^LayerList: expected a Layer; got function$"):
+        layers.append(F.relu)
+    with pytest.raises(TypeError, match=r"^LayerList: expected a Layer; got NoneType$"):
+        layers[0] = None
+    with pytest.raises(NotImplementedError, match=r"LayerList does not define forward"):
+        layers(1)

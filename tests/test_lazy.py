@@ -13,7 +13,10 @@ import pytest
 
 from tensorgrad.lazy import later
 
-PACKAGES = ["tensorgrad", "tensorgrad.functions", "tensorgrad.layers", "tensorgrad.optimizers"]
+PACKAGES = [
+    "tensorgrad",
+    *(f"tensorgrad.{name}" for name in ("functions", "layers", "models", "optimizers")),
+]
 
 
 def source(package: str) -> ast.Module:

@@ -99,6 +99,21 @@ def test_sequential_in_sequential_and_empty():
     assert paths(model) == ["l1/l0/W", "l1/l0/b"]
 
 
+def test_sequential_is_read_like_a_list():
+    parts = [L.Linear(5), F.relu, L.Linear(2)]
+    model = M.Sequential(*parts)
+    x = drawn(4, 3)
+    y = model(x)
+    assert len(model) == 3
+    assert list(model) == parts
+    assert model[0] is parts[0]
+    assert model[-1] is parts[2]
+    assert isinstance(model[1:], M.Sequential)
+    np.testing.assert_array_equal(model[1:](model[:1](x)).data, y.data)
+    with pytest.raises(IndexError):
+        model[3]
+
+
 def test_sequential_refuses_what_cannot_be_called():
     expected = "Sequential: expected layers and functions; got int at position 1"
     with pytest.raises(TypeError, match=message(expected)):

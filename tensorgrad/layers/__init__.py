@@ -8,6 +8,7 @@ from tensorgrad.lazy import later
 if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.layers.attention import KeyValueCache as KeyValueCache
     from tensorgrad.layers.attention import MultiHeadAttention as MultiHeadAttention
+    from tensorgrad.layers.containers import LayerList as LayerList
     from tensorgrad.layers.convolution import Conv1d as Conv1d
     from tensorgrad.layers.convolution import Conv2d as Conv2d
     from tensorgrad.layers.convolution import Conv3d as Conv3d
@@ -43,6 +44,7 @@ __getattr__, __dir__ = later(
     __name__,
     {
         "attention": "KeyValueCache MultiHeadAttention",
+        "containers": "LayerList",
         "convolution": ("Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Deconv2d"),
         "dropout": "Dropout",
         "embedding": "Embedding EmbedID",

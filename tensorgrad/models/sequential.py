@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, overload
 
 from tensorgrad.models.model import Model
 
@@ -16,6 +16,11 @@ class Sequential(Model):
     *layers : Layer or callable
         They become the attributes ``l0``, ``l1``, ...; assign to one to replace it.
 
+    Notes
+    -----
+    ``len(model)``, ``model[i]`` and iteration are as of a list; ``model[:i]`` is a Sequential of the same
+    layers, for instance for what a network makes of a picture before its last layers.
+
     Examples
     --------
     >>> L = tg.layers
@@ -24,6 +29,8 @@ class Sequential(Model):
     (5, 3)
     >>> [path for path, _ in model.namedparams()]
     ['l0/W', 'l0/b', 'l2/W', 'l2/b']
+    >>> model[:2](np.ones((5, 4), np.float32)).shape
+    (5, 10)
     """
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
@@ -41,6 +48,20 @@ class Sequential(Model):
     def layers(self) -> list[Any]:
         """The layers and functions in order."""
         return [getattr(self, f"l{i}") for i in range(self._length)]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        found = self.layers[index]
+        return Sequential(*found) if isinstance(index, slice) else found
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
