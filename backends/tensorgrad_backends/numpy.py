@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tensorgrad.backend import Array, Backend, is_basic
+from tensorgrad_backends import allocator
 
 _BLOCK = 1 << 17  # elements: with the arrays that they come from they fit into the L2 cache
 
@@ -88,6 +89,9 @@ class NumpyBackend(Backend):
     temporary = 2 * _BLOCK
     xp = _namespace()
     array_types = (np.ndarray,)
+
+    def __init__(self) -> None:
+        allocator.start()
 
     @property
     def module(self) -> Any:
