@@ -84,6 +84,7 @@ def backward(
     try:
         one = Pass(create_graph=create_graph, retain_graph=retain_graph, retain_grad=retain_grad)
         one.start(self, seed)
+        one.await_hooked(self)
         del seed
         one.run()
         if not retain_grad and not isinstance(self._node, Leaf):

@@ -14,6 +14,7 @@ from weakref import ref
 
 from tensorgrad.backend import BY_TYPE, Backend, backend_of
 from tensorgrad.core.alias import ViewOp
+from tensorgrad.core.arrivals import HOOKED, awaited, run_hooks
 from tensorgrad.core.config import STATE, set_recording
 from tensorgrad.core.function import Function, Op
 from tensorgrad.core.node import Edge, Leaf, Spec
@@ -66,6 +67,7 @@ class Pass:
         self.useful: set[Any] | None = None  # with watched values: the nodes on the way to them
         self.table: dict[Function, Any] = {}  # a gradient; a list of them where outputs are several
         self.leaves: dict[Leaf, tuple[Any, bool]] = {}  # a gradient, and whether it owns its memory
+        self.awaited: dict[Leaf, int] = {}  # leaves with hooks, and how many edges may still bring a gradient
         self.masked: set[Any] = set()  # nodes whose gradient is 0 where a value was thrown away
         self.heap: list[tuple[int, int, Function]] = []
         self.pushed = 0
@@ -99,12 +101,18 @@ class Pass:
             seed = seed.data
         self.add(output._node or output._make_leaf(), output._index, seed, False)
 
-    def run(self) -> None:  # noqa: C901, PLR0912  # the hot path: a call per step would cost as much
+    def await_hooked(self, output: Variable) -> None:
+        """Run the hooks of leaves below this value as soon as their gradients are complete."""
+        if HOOKED and isinstance(output._node, Function):
+            self.awaited = awaited(output._node)
+
+    def run(self) -> None:  # noqa: C901, PLR0912, PLR0915  # the hot path: a call per step would cost as much
         """Work until no gradient is under way; what is left in ``leaves`` is the result."""
         heap, table, useful = self.heap, self.table, self.useful
         raw = not self.create_graph
         special = self.retain_grad or bool(self.watched)
         leaves, masked, retain_graph = self.leaves, self.masked, self.retain_graph
+        hooked = self.awaited
         real = None  # the dtype that was last seen not to be complex
         while heap:
             node = heappop(heap)[2]
@@ -157,6 +165,22 @@ class Pass:
                     self.add(target, index, gx, owned)
             gys = gx = fitted = None  # gradients do not outlive their node
             del gxs
+            if hooked:
+                self._arrived(edges)
+
+    def _arrived(self, edges: tuple[Edge | None, ...]) -> None:
+        """Nothing more comes through these edges: deliver to the leaves that are complete now."""
+        for edge in edges:
+            leaf = None if edge is None else edge[0]
+            left = self.awaited.get(leaf)  # type: ignore[arg-type]  # no Function is a key
+            if not isinstance(leaf, Leaf) or left is None:
+                continue
+            if left > 1:
+                self.awaited[leaf] = left - 1
+                continue
+            del self.awaited[leaf]
+            if leaf in self.leaves:
+                self._give(leaf, *self.leaves.pop(leaf))
 
     def _zeros_stay(self, node: Function, gy: Any, gxs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Where a value was thrown away (by a mask, by an index), what it came from has gradient 0 too.
@@ -302,17 +326,22 @@ class Pass:
     def deliver(self) -> None:
         """Add what has arrived at the leaves to the ``grad`` of those that still live."""
         for leaf, (g, owned) in self.leaves.items():
-            v = leaf.variable()
-            if v is None or v._node is not leaf or not v.requires_grad:  # gone, moved or frozen
-                continue
-            if v.grad is not None:
-                total = v.grad + g
-            else:
-                total = g if owned else self.own(g)
-            if isinstance(total, Variable):
-                v.grad = total
-            else:
-                v.grad = make_variable(total if type(total) in BY_TYPE else as_array(total), None, 0)
+            self._give(leaf, g, owned)
+
+    def _give(self, leaf: Leaf, g: Any, owned: bool) -> None:
+        v = leaf.variable()
+        if v is None or v._node is not leaf or not v.requires_grad:  # gone, moved or frozen
+            return
+        if v.grad is not None:
+            total = v.grad + g
+        else:
+            total = g if owned else self.own(g)
+        if isinstance(total, Variable):
+            v.grad = total
+        else:
+            v.grad = make_variable(total if type(total) in BY_TYPE else as_array(total), None, 0)
+        if HOOKED:
+            run_hooks(v)
 
 
 def _zeros(spec: Spec, like: Any) -> Any:
