@@ -284,4 +284,7 @@ def minimums(session: nox.Session) -> None:
     """Run the suite on the oldest versions of the hard dependencies."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
     session.install("-e", ".[test]", *oldest)
-    pytest(session, "tests", *ONE_PRECISION, *session.posargs, TENSORGRAD_COVERAGE="")
+    # Those of memory, too, look at our own code, not at what NumPy does.
+    memory = "test_no_gradient_that_nobody or test_fresh_gradients or test_what_was_saved_is_freed"
+    chosen = ["-k", f"{ONE_PRECISION[1]} and not ({memory})"]
+    pytest(session, "tests", *chosen, *session.posargs, TENSORGRAD_COVERAGE="")

@@ -239,7 +239,12 @@ def check_value(y: Variable, expected: Any, dtype: str | None, what: str) -> Non
 @every_differentiable_sample
 def test_gradients_to_second_order(request, backend, name, number):
     expect_gap(request, backend.name, f"gradients/{name}/{number}/float64")
-    check_gradients(lambda *args: call(name, number, list(args)), arguments(name, number, backend))
+    # The formulas are the same on every library: what one may do otherwise shows along a direction too.
+    check_gradients(
+        lambda *args: call(name, number, list(args)),
+        arguments(name, number, backend),
+        every_element=backend.name == "numpy",
+    )
 
 
 @every_differentiable_sample

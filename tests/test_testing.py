@@ -100,6 +100,21 @@ def test_a_wrong_element_is_named(var):
         check_gradients(lambda x: F.sum(WrongInOneElement()(x)) * 1.0, [wrong], seed=1)
 
 
+def test_along_a_direction_a_wrong_element_is_found_and_named_too(var):
+    calls = []
+
+    def counted(f):
+        return lambda x: calls.append(None) or f(x)
+
+    wrong = r"^gradient of input 0, index \(2,\): .*; 1 of 3 elements differ$"
+    with pytest.raises(AssertionError, match=wrong):
+        check_gradients(lambda x: F.sum(WrongInOneElement()(x)), [Variable(X)], every_element=False)
+    check_gradients(counted(Cube()), [var(np.ones(100))], order=1, every_element=False)
+    assert len(calls) < 10
+    check_gradients(counted(Cube()), [var(np.ones(100))], order=1)
+    assert len(calls) > 200
+
+
 def test_a_wrong_second_order(var):
     check_gradients(WrongSecondOrder(), [var(X)], order=1)
     expected = r"^order 2: gradient of input 0 \(no gradient arrived\), index \(0,\): expected .*; got 0\.0;"
