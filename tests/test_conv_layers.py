@@ -119,6 +119,7 @@ def test_pooling_layers():
     for layer, want in [
         (L.MaxPool2d(2), F.pooling(x, 2, 2)),
         (L.MaxPool2d(3, 1, 1), F.pooling(x, 3, 1, 1)),
+        (L.MaxPool2d(3, 2, cover_all=True), F.pooling(x, 3, 2, cover_all=True)),
         (L.AveragePool2d((2, 1)), F.average_pooling(x, (2, 1), (2, 1))),
         (L.AdaptiveMaxPool2d((4, 3)), F.adaptive_max_pooling(x, (4, 3))),
         (L.AdaptiveAveragePool2d(3), F.adaptive_average_pooling(x, 3)),

@@ -295,11 +295,16 @@ def test_transposed_convolutions_agree_with_torch(axes):
     ("ours", "theirs"),
     [
         (lambda x: F.pooling(x, 3, 2, 1), lambda f, x: f.max_pool2d(x, 3, 2, 1)),
+        (lambda x: F.pooling(x, 3, 2, cover_all=True), lambda f, x: f.max_pool2d(x, 3, 2, ceil_mode=True)),
+        (
+            lambda x: F.pooling(x, 2, 3, 1, cover_all=True),
+            lambda f, x: f.max_pool2d(x, 2, 3, 1, ceil_mode=True),
+        ),
         (lambda x: F.average_pooling(x, (3, 2), 2, 1), lambda f, x: f.avg_pool2d(x, (3, 2), 2, 1)),
         (lambda x: F.adaptive_max_pooling(x, (3, 2)), lambda f, x: f.adaptive_max_pool2d(x, (3, 2))),
         (lambda x: F.adaptive_average_pooling(x, (3, 2)), lambda f, x: f.adaptive_avg_pool2d(x, (3, 2))),
     ],
-    ids=["max", "average", "adaptive max", "adaptive average"],
+    ids=["max", "max to the end", "max in gaps", "average", "adaptive max", "adaptive average"],
 )
 def test_pooling_agrees_with_torch(ours, theirs):
     torch = pytest.importorskip("torch")

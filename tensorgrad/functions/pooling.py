@@ -140,10 +140,14 @@ class Spread(Pooling):
         return self.nested(AveragePool(self.windows, self.lengths), gy)
 
 
-def _windows(name: str, x: Any, kernel: Any, stride: Any, pad: Any) -> tuple[Windows, Shape]:
+def _windows(
+    name: str, x: Any, kernel: Any, stride: Any, pad: Any, *, cover_all: bool = False
+) -> tuple[Windows, Shape]:
     """The windows on the images `x`, each of which has at least one pixel that is no padding."""
     lengths = image_shape(name, x)[2:]
     windows = windows_of(name, lengths, kernel, stride, pad)
+    if cover_all:
+        windows = windows._replace(pad=_covering(windows, lengths))
     if any(max(pair) >= k for pair, k in zip(windows.pad, windows.kernel, strict=True)):
         raise ValueError(
             f"{name}: expected pad below kernel_size, so that no window is padding alone; "
@@ -152,15 +156,26 @@ def _windows(name: str, x: Any, kernel: Any, stride: Any, pad: Any) -> tuple[Win
     return windows, lengths
 
 
+def _covering(windows: Windows, lengths: Shape) -> tuple[tuple[int, int], ...]:
+    """So much padding behind the images that no pixel is left out; none for a window of padding alone."""
+    pairs = []
+    for n, k, s, (before, behind) in zip(lengths, windows.kernel, windows.stride, windows.pad, strict=True):
+        left_out = (n + before + behind - k) % s
+        last = n + before + behind - left_out + s - k  # where one more window would begin
+        pairs.append((before, behind + s - left_out if left_out and last < before + n else behind))
+    return tuple(pairs)
+
+
 @samples(
     Sample(Real((2, 3, 4, 6)), 2, 2),
     Sample(Real((2, 3, 5, 4)), 3, 1, 1),
+    Sample(Real((2, 3, 6, 5)), 3, 2, cover_all=True),
     Sample(Real((1, 2, 5, 4), -3.0, -1.0), (3, 2), (2, 1), (1, 1)),
     Sample(Real((2, 2, 6)), 3, stride=2),
     Sample(Real((2, 2, 3, 4, 3)), 2, stride=(1, 2, 1)),
     Sample(Real((2, 2, 3, 2)), 1),
 )
-def pooling(x: Any, kernel_size: Any, stride: Any = 1, pad: Any = 0) -> Variable:
+def pooling(x: Any, kernel_size: Any, stride: Any = 1, pad: Any = 0, *, cover_all: bool = False) -> Variable:
     """The largest element of each window (max pooling).
 
     Parameters
@@ -170,6 +185,9 @@ def pooling(x: Any, kernel_size: Any, stride: Any = 1, pad: Any = 0) -> Variable
     kernel_size, stride : int or tuple of int
     pad : int, tuple of int, 'same' or 'valid', default 0
         Less than `kernel_size`. The border is ``-inf``: it is never the largest.
+    cover_all : bool, default False
+        Whether pixels at the end that the steps leave out get a window of their own, which goes beyond
+        the border (``ceil_mode`` elsewhere).
 
     Returns
     -------
@@ -188,8 +206,10 @@ def pooling(x: Any, kernel_size: Any, stride: Any = 1, pad: Any = 0) -> Variable
     variable([[[[-4. -3. -3.]
                 [-2. -1. -1.]
                 [-2. -1. -1.]]]])
+    >>> F.pooling(Variable(np.arange(6.0).reshape(1, 1, 6)), 3, 2, cover_all=True)
+    variable([[[2. 4. 5.]]])
     """
-    return MaxPool(*_windows("pooling", x, kernel_size, stride, pad))(x)  # type: ignore[no-any-return]
+    return MaxPool(*_windows("pooling", x, kernel_size, stride, pad, cover_all=cover_all))(x)  # type: ignore[no-any-return]
 
 
 @samples(

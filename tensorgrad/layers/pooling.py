@@ -29,6 +29,8 @@ class MaxPool2d(_Strided):
     stride : int or pair of int, optional
         By default `kernel_size`: windows side by side.
     pad : int, pair of int, 'same' or 'valid', default 0
+    cover_all : bool, default False
+        Whether what the steps leave out at the end gets a window too.
 
     Examples
     --------
@@ -36,8 +38,14 @@ class MaxPool2d(_Strided):
     variable([[[[3.]]]])
     """
 
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, pad: Any = 0, *, cover_all: bool = False
+    ) -> None:
+        super().__init__(kernel_size, stride, pad)
+        self.cover_all = cover_all
+
     def forward(self, x: Any) -> Variable:
-        return F.pooling(x, self.kernel_size, self.stride, self.pad)
+        return F.pooling(x, self.kernel_size, self.stride, self.pad, cover_all=self.cover_all)
 
 
 class AveragePool2d(_Strided):

@@ -19,14 +19,18 @@ def windowed(reduce, x, cuts):
 
 
 def strided(reduce, border):
-    def pool(x, kernel_size, stride=1, pad=0):
+    def pool(x, kernel_size, stride=1, pad=0, cover_all=False):
         axes = x.ndim - 2
+        lengths = x.shape[2:]
         kernel, stride, pad = each(kernel_size, axes), each(stride, axes), each(pad, axes)
         x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in pad)], constant_values=border)
-        cuts = [
-            [slice(i, i + k) for i in range(0, n - k + 1, s)]
-            for n, k, s in zip(x.shape[2:], kernel, stride, strict=True)
-        ]
+        cuts = []
+        for n, k, s, p, length in zip(x.shape[2:], kernel, stride, pad, lengths, strict=True):
+            line = [slice(i, i + k) for i in range(0, n - k + 1, s)]
+            i = line[-1].start + s
+            if cover_all and line[-1].stop < n and i < p + length:
+                line.append(slice(i, n))
+            cuts.append(line)
         return windowed(reduce, x, cuts)
 
     return pool
