@@ -6,10 +6,14 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -30,21 +34,35 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> Non
                 f"{name}: dtype {array.dtype} cannot be written to an npz file. "
                 "Convert it first, to float32 for example."
             )
-    import zipfile  # noqa: PLC0415  # both take a while to import, and few programs need them
-    from pathlib import Path  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415  # takes a while to import, and few programs need it
+
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "x") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new file beside `path`, which takes its place when it is complete and on the disk.
+
+    After an error it is gone, and what was at `path` is as it was. Links are followed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    from pathlib import Path  # noqa: PLC0415  # as above
 
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no folder {target.parent} to write {target.name} to")
     unfinished = target.with_name(f".{target.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with unfinished.open("xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    entry = zipfile.ZipInfo(f"{name}.npy")
-                    with archive.open(entry, "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
+        yield unfinished
+        with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(target)
     except BaseException:

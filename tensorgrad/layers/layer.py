@@ -289,25 +289,27 @@ class Layer:
         return missing, unexpected
 
     def save_weights(self, path: str | PathLike[str]) -> None:
-        """Write every parameter to an npz file; its keys are paths such as ``l1/W``.
+        """Write every parameter to a file; its keys are paths such as ``l1/W``.
 
         Nothing is moved. An older file is replaced only when the new one is complete.
 
         Parameters
         ----------
         path : str or path
-            Used as it is; no ending is added.
+            Used as it is. ``.safetensors`` makes a file of that format, any other ending an npz file.
 
         Raises
         ------
         ValueError
             If a parameter has no data yet.
+        ImportError
+            If safetensors is needed and not installed.
         """
         named = self._filled("save_weights")
         weights.write(path, {name: p.backend.to_numpy(p.data) for name, p in named.items()})
 
     def load_weights(self, path: str | PathLike[str]) -> None:
-        """Read every parameter from an npz file that `save_weights` wrote.
+        """Read every parameter from a file that `save_weights` wrote, or another program by these names.
 
         Each keeps its library, its device and its dtype. Those that wait for the first input get
         their data now. After an error nothing has changed.
@@ -315,9 +317,12 @@ class Layer:
         Parameters
         ----------
         path : str or path
+            A safetensors file if it ends with ``.safetensors``, and otherwise an npz file.
 
         Raises
         ------
+        ImportError
+            If safetensors is needed and not installed.
         ValueError
             If the file is damaged, or does not fit: the message names every parameter of another
             shape, every one that is missing and every one that is unexpected.
