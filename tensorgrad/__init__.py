@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import optimizers as optimizers
     from tensorgrad import special as special
     from tensorgrad import testing as testing
+    from tensorgrad import tools as tools
     from tensorgrad import transforms as transforms
     from tensorgrad import utils as utils
     from tensorgrad.adapters import register_einops as register_einops
@@ -54,6 +55,8 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad.datasets import Dataset as Dataset
     from tensorgrad.layers import Layer as Layer
     from tensorgrad.models import Model as Model
+    from tensorgrad.tools import debug as debug
+    from tensorgrad.tools import profile as profile
 
 __getattr__, __dir__ = later(
     __name__,
@@ -63,8 +66,9 @@ __getattr__, __dir__ = later(
         "datasets": "Dataset",
         "layers": "Layer",
         "models": "Model",
+        "tools": "debug profile",
     },
-    submodules="dataloaders datasets fft layers models optimizers special testing transforms utils",
+    submodules="dataloaders datasets fft layers models optimizers special testing tools transforms utils",
     otherwise=(toplevel.find, toplevel.names),
 )
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import product
 from threading import RLock
+from time import perf_counter
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -345,6 +346,17 @@ class Backend:
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given. Nothing to wait for by default."""
+
+    has_marks: ClassVar[bool] = False
+    """Whether `mark` and `elapsed` tell the time on the device, for a profiler."""
+
+    def mark(self) -> Any:
+        """A point in the work that the current device was given."""
+        return perf_counter()
+
+    def elapsed(self, start: Any, stop: Any) -> float:
+        """Seconds between two marks that the device has come past."""
+        return float(stop - start)
 
     def memory_info(self) -> dict[str, int]:
         """Bytes of memory on the current device, as far as the library knows them.

@@ -114,6 +114,16 @@ class CupyBackend(Backend):
     def synchronize(self) -> None:
         cupy.cuda.Device().synchronize()
 
+    has_marks = True
+
+    def mark(self) -> Any:
+        event = cupy.cuda.Event()
+        event.record()
+        return event
+
+    def elapsed(self, start: Any, stop: Any) -> float:
+        return float(cupy.cuda.get_elapsed_time(start, stop)) / 1e3
+
     def memory_info(self) -> dict[str, int]:
         pool = cupy.get_default_memory_pool()
         free, total = cupy.cuda.runtime.memGetInfo()

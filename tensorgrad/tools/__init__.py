@@ -1,0 +1,4 @@
+"""Instruments: where the time and the memory go, and where a nan comes from."""
+
+from tensorgrad.tools.debugging import debug as debug
+from tensorgrad.tools.profiling import profile as profile
