@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -18,17 +18,18 @@ from types import ModuleType
 from typing import Any
 
 import tensorgrad
+from tensorgrad.downloads import cache_folder
 
 SUBMODULES = (
     *("functions", "layers", "models", "optimizers", "datasets", "dataloaders"),
     *("transforms", "utils", "cuda"),
 )
-OTHER_NAMES = {
-    "core": "tensorgrad",
-    "core_simple": "tensorgrad",
-    "functions_conv": "tensorgrad.functions",
+ELSEWHERE = {
+    "core": ("tensorgrad.core", "tensorgrad.functions"),
+    "core_simple": ("tensorgrad.core", "tensorgrad.functions"),
+    "functions_conv": ("tensorgrad.functions", "tensorgrad.utils"),
 }
-"""The book's modules that tensorgrad has under another name."""
+"""The book's modules that tensorgrad has not, and the modules that have what is in them."""
 
 
 def setup_variable() -> None:
@@ -37,33 +38,32 @@ def setup_variable() -> None:
 
 def _extras() -> dict[str, dict[str, Any]]:
     """Module of the book -> names that it has and tensorgrad has not."""
-    batch_norm = getattr(tensorgrad.functions, "batch_norm", None)
     return {
         "": {"is_simple_core": False, "setup_variable": setup_variable},
         "core": {"setup_variable": setup_variable},
         "core_simple": {"setup_variable": setup_variable},
-        "functions": {"batch_nrom": batch_norm},
+        "functions": {"batch_nrom": tensorgrad.functions.batch_norm},
+        "utils": {"cache_dir": str(cache_folder())},
     }
 
 
 class _Stand(ModuleType):
     """A module of the book's framework; what it lacks is looked up in tensorgrad's."""
 
-    def __init__(self, name: str, target: ModuleType, extras: dict[str, Any]) -> None:
-        super().__init__(name, target.__doc__)
+    def __init__(self, name: str, targets: Iterable[ModuleType], extras: dict[str, Any]) -> None:
+        self._targets = tuple(targets)
+        super().__init__(name, self._targets[0].__doc__)
         self.__path__: list[str] = []  # a package, so that it has submodules
         self.__dict__.update(extras)
-        self.__dict__["_target"] = target
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        try:
-            return getattr(self._target, name)
-        except AttributeError:
-            raise AttributeError(
-                f"{self.__name__}.{name}: tensorgrad has no {name!r} in {self._target.__name__}"
-            ) from None
+        for target in self._targets:
+            if hasattr(target, name):
+                return getattr(target, name)
+        where = " or ".join(target.__name__ for target in self._targets)
+        raise AttributeError(f"{self.__name__}.{name}: tensorgrad has no {name!r} in {where}")
 
 
 def modules() -> dict[str, ModuleType]:
@@ -76,10 +76,10 @@ def modules() -> dict[str, ModuleType]:
     True
     """
     extras = _extras()
-    made: dict[str, ModuleType] = {"dezero": _Stand("dezero", tensorgrad, extras[""])}
-    targets = {name: f"tensorgrad.{name}" for name in SUBMODULES} | OTHER_NAMES
-    for name, target in targets.items():
-        module = _Stand(f"dezero.{name}", import_module(target), extras.get(name, {}))
+    made: dict[str, ModuleType] = {"dezero": _Stand("dezero", [tensorgrad], extras[""])}
+    sources = {name: (f"tensorgrad.{name}",) for name in SUBMODULES} | ELSEWHERE
+    for name, source in sources.items():
+        module = _Stand(f"dezero.{name}", map(import_module, source), extras.get(name, {}))
         made[module.__name__] = module
         setattr(made["dezero"], name, module)
     return made

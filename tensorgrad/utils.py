@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorgrad import functions, testing
 from tensorgrad.backend import Array
-from tensorgrad.core import Function, Variable, as_array
+from tensorgrad.core import Function, Variable, as_array, as_variable
 from tensorgrad.core.node import Edge, Leaf, Spec
 from tensorgrad.downloads import get_file as get_file
 from tensorgrad.testing.arrays import to_numpy
@@ -86,8 +86,8 @@ def gradient_check(
     ----------
     f : callable
         Takes Variables, gives a Variable or a tuple of them.
-    x : Variable or array, floating
-        Copied in float64; `x` itself stays as it is.
+    x : Variable or array, real
+        Copied in float64, integers too; `x` itself stays as it is.
     *args
         Further inputs. Gradients are checked in those that are floating, but for Variables made with
         ``requires_grad=False``.
@@ -107,6 +107,9 @@ def gradient_check(
     >>> tg.utils.gradient_check(F.mul, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     True
     """
+    x = as_variable(x)
+    if not x.backend.is_floating(x.dtype):
+        x = Variable(x.backend.xp.astype(x.data, x.backend.xp.float64))
     try:
         testing.check_gradients(lambda *xs: f(*xs, **kwargs), [x, *args], order=1, rtol=rtol, atol=atol)
     except AssertionError as error:

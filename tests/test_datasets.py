@@ -94,6 +94,29 @@ def test_the_real_digits():
     assert (np.bincount(train.label) > 600).all()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_show_draws_images_at_random(monkeypatch, channels):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    images = np.random.default_rng(0).integers(0, 256, (9, channels, 4, 5)).astype(np.uint8)
+    dataset = datasets.MNIST.__new__(datasets.MNIST)
+    dataset.data = images
+    draw = np.random.RandomState(0).randint  # as each test is seeded
+    dataset.show(row=2, col=3)
+    drawn = np.asarray(pyplot.gca().images[0].get_array())
+    pyplot.close("all")
+    rows = [np.concatenate([images[draw(0, 8)] for _ in range(3)], axis=2) for _ in range(2)]
+    np.testing.assert_array_equal(drawn, np.concatenate(rows, axis=1).transpose(1, 2, 0).squeeze())
+
+
+def test_show_without_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(
+        ImportError, match=message("show needs matplotlib. Install it: pip install 'tensorgrad[plot]'")
+    ):
+        datasets.MNIST.__new__(datasets.MNIST).show()
+
+
 def test_mnist_is_downloaded_with_its_checksums(tmp_path, monkeypatch):
     write_mnist(tmp_path / "m", "t10k-", slice(20, 24), packed=True)
     asked = []

@@ -309,6 +309,13 @@ def test_gradient_check_leaves_its_inputs_as_they_are(var):
     assert x.grad is None
 
 
+def test_gradient_check_takes_integers_in_float64_as_the_book_does(var):
+    x = var([[1, 2, 3], [4, 5, 6]], int)
+    assert utils.gradient_check(F.transpose, x) is True
+    assert utils.gradient_check(F.get_item, x, (0, 1)) is True
+    assert "int" in str(x.dtype)
+
+
 def test_gradient_check_catches_what_a_cotangent_of_ones_does_not(var):
     """The book's check sums the outputs: errors that cancel in the sum pass it."""
 

@@ -100,6 +100,7 @@ def test_as_variable_and_as_array(backend):
     assert tg.as_array(x.data) is x.data
     assert_close(tg.as_variable([1.0, 2.0]), np.array([1.0, 2.0]))
     assert_close(tg.as_array(2), np.array(2))
+    assert isinstance(tg.as_array(2.0, backend.xp), backend.array_types)
     assert type(tg.as_array(np.float32(2.0))) is np.ndarray
     with pytest.raises(TypeError, match="expected an array of a registered library"):
         tg.as_variable("text")

@@ -441,8 +441,14 @@ def _checked(data: Any) -> Array:
     return owner.adopt(data)
 
 
-def as_array(x: Any) -> Array:
-    """Numbers and nested lists as a NumPy array; arrays as they are; the array of a Variable.
+def as_array(x: Any, array_module: Any = np) -> Array:
+    """Numbers and nested lists as an array; arrays as they are; the array of a Variable.
+
+    Parameters
+    ----------
+    x : Variable, array, number or nested list
+    array_module : namespace, default NumPy
+        Where numbers and lists become arrays.
 
     Examples
     --------
@@ -452,12 +458,12 @@ def as_array(x: Any) -> Array:
     if isinstance(x, Variable):
         return x.data
     if isinstance(x, list | tuple | float | int | complex | np.generic):
-        return np.asarray(x)
+        return array_module.asarray(x)
     _checked(x)
     return x
 
 
-def as_variable(x: Any) -> Variable:
+def as_variable(obj: Any) -> Variable:
     """A Variable as it is; anything that `as_array` takes as a new Variable.
 
     Examples
@@ -465,7 +471,7 @@ def as_variable(x: Any) -> Variable:
     >>> tg.as_variable([1.0, 2.0])
     variable([1. 2.])
     """
-    return x if isinstance(x, Variable) else Variable(as_array(x))
+    return obj if isinstance(obj, Variable) else Variable(as_array(obj))
 
 
 def transfer(array: Array, target: Backend, device: Any = None) -> Array:

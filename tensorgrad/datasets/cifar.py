@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tensorgrad import downloads, transforms
-from tensorgrad.datasets.dataset import Dataset, Transform
+from tensorgrad.datasets.dataset import Transform
+from tensorgrad.datasets.pictures import Images
 
 CENTRED = transforms.Compose([transforms.ToFloat(), transforms.Normalize(127.5, 127.5)])
 """The transform by default: float32, -1 to 1."""
 
 
-class CIFAR10(Dataset):
+class CIFAR10(Images):
     """Colour images in ten classes: 50,000 to train on, 10,000 to test with.
 
     Read from the archive of the binary form, which holds bytes alone.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tensorgrad import downloads, transforms
-from tensorgrad.datasets.dataset import Dataset, Transform
+from tensorgrad.datasets.dataset import Transform
+from tensorgrad.datasets.pictures import Images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ FLAT = transforms.Compose([transforms.Flatten(), transforms.ToFloat(), transform
 """The transform by default: shape (784,), float32, 0 to 1."""
 
 
-class MNIST(Dataset):
+class MNIST(Images):
     """Handwritten digits: 60,000 images to train on, 10,000 to test with.
 
     Parameters

@@ -286,13 +286,13 @@ def neg(x: Any) -> Variable:
     Sample(2.0, Real((2, 3))),
     Sample(Real((2, 3), 0.5, 2.0), Real((3,))),
 )
-def pow(x0: Any, x1: Any) -> Variable:
-    """Power: ``x0 ** x1``.
+def pow(x: Any, c: Any) -> Variable:
+    """Power: ``x ** c``.
 
     Parameters
     ----------
-    x0, x1 : Variable, array or number
-        Broadcast against each other. The gradient in `x1` needs ``x0 > 0``, or ``x0 = 0``, where it is 0.
+    x, c : Variable, array or number
+        Broadcast against each other. The gradient in `c` needs ``x > 0``, or ``x = 0``, where it is 0.
 
     Returns
     -------
@@ -303,7 +303,7 @@ def pow(x0: Any, x1: Any) -> Variable:
     >>> F.pow(Variable(np.array([1.0, 2.0])), 3)
     variable([1. 8.])
     """
-    return Pow()(x0, x1)  # type: ignore[no-any-return]
+    return Pow()(x, c)  # type: ignore[no-any-return]
 
 
 _DIVISIONS = (

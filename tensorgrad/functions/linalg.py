@@ -223,13 +223,13 @@ _PRODUCTS = (
 
 
 @samples(*_PRODUCTS)
-def matmul(x0: Any, x1: Any) -> Variable:
-    """Matrix product: ``x0 @ x1``.
+def matmul(x: Any, W: Any) -> Variable:
+    """Matrix product: ``x @ W``.
 
     Parameters
     ----------
-    x0 : Variable or array, shape (..., n, k) or (k,)
-    x1 : Variable or array, shape (..., k, m) or (k,)
+    x : Variable or array, shape (..., n, k) or (k,)
+    W : Variable or array, shape (..., k, m) or (k,)
         The leading axes, stacks of matrices, broadcast against each other.
 
     Returns
@@ -247,7 +247,7 @@ def matmul(x0: Any, x1: Any) -> Variable:
     >>> F.matmul(Variable(np.array([[1.0, 2.0]])), Variable(np.array([[3.0], [4.0]])))
     variable([[11.]])
     """
-    return MatMul()(x0, x1)  # type: ignore[no-any-return]
+    return MatMul()(x, W)  # type: ignore[no-any-return]
 
 
 dot = matmul

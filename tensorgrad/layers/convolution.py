@@ -231,9 +231,21 @@ class TransposedConvolution(Convolutional):
     function: ClassVar[Callable[..., Any]]
     transposed = True
 
-    def __init__(self, *args: Any, outsize: Any = None, **kwargs: Any) -> None:
+    def __init__(  # noqa: PLR0917  # the signature is the book's
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        pad: Any = 0,
+        nobias: bool = False,
+        dtype: Any = np.float32,
+        in_channels: int | None = None,
+        *,
+        outsize: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(out_channels, kernel_size, stride, pad, nobias, dtype, in_channels, **options)
         self.outsize = outsize
-        super().__init__(*args, **kwargs)
 
     def forward(self, x: Any) -> Variable:
         self._settle(x)

@@ -152,16 +152,16 @@ class Optimizer:
             found += _params(group.target)
         return list(dict.fromkeys(found))
 
-    def add_hook(self, hook: Hook) -> None:
-        """Let `hook` see, and change, the gradients before each update.
+    def add_hook(self, f: Hook) -> None:
+        """Let `f` see, and change, the gradients before each update.
 
         Parameters
         ----------
-        hook : callable
+        f : callable
             Gets the list of the parameters that have a gradient. Hooks run in the order in which
             they were added.
         """
-        self.hooks.append(hook)
+        self.hooks.append(f)
 
     # -- the update ------------------------------------------------------------------------------
 
