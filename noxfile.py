@@ -91,6 +91,24 @@ def tests_cpu(session: nox.Session) -> None:
     pytest(session, *session.posargs, backends="numpy,array_api_strict")
 
 
+@nox.session(name="tests-mpi")
+def tests_mpi(session: nox.Session) -> None:
+    """Run the tests of tensorgrad.distributed under mpiexec, on 2 and on 4 ranks, and those of faults."""
+    session.install("-e", ".[test,mpi]")
+    env = {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # more ranks than cores
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TENSORGRAD_TEST_BACKENDS": "numpy",
+    }
+    for ranks in ("2", "4"):
+        command = ["mpiexec", "-n", ranks, "python", "-m", "pytest", "tests/mpi", *session.posargs]
+        session.run(*command, env=env)
+    pytest(session, "tests/test_mpi_faults.py", *session.posargs)
+
+
 @nox.session(name="tests-cuda")
 def tests_cuda(session: nox.Session) -> None:
     """Run the suite on CuPy; without a device only what needs none, with a count of the rest."""

@@ -39,6 +39,7 @@ from tensorgrad.lazy import later
 if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import dataloaders as dataloaders
     from tensorgrad import datasets as datasets
+    from tensorgrad import distributed as distributed
     from tensorgrad import fft as fft
     from tensorgrad import layers as layers
     from tensorgrad import models as models
@@ -68,7 +69,9 @@ __getattr__, __dir__ = later(
         "models": "Model",
         "tools": "debug profile",
     },
-    submodules="dataloaders datasets fft layers models optimizers special testing tools transforms utils",
+    submodules=(
+        "dataloaders datasets distributed fft layers models optimizers special testing tools transforms utils"
+    ),
     otherwise=(toplevel.find, toplevel.names),
 )
 

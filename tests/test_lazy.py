@@ -15,7 +15,8 @@ from tensorgrad.lazy import later
 
 PACKAGES = [
     "tensorgrad",
-    *(f"tensorgrad.{name}" for name in ("functions", "layers", "models", "optimizers")),
+    "tensorgrad.distributed",
+    *(f"tensorgrad.{name}" for name in ("distributed", "functions", "layers", "models", "optimizers")),
 ]
 
 

@@ -1,0 +1,95 @@
+"""tensorgrad.distributed in a program that runs alone, and what it says where something is missing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tensorgrad import distributed as D
+from tensorgrad.communicator import Communicator
+from tensorgrad.distributed import mpi
+
+LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "MPI_LOCALNRANKS", "PMIX_RANK")
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    for name in LAUNCHERS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_mpiexec_a_program_runs_alone():
+    comm = D.create_communicator()
+    assert isinstance(comm, D.LocalCommunicator)
+    assert (comm.rank, comm.size, comm.local_rank, comm.is_main) == (0, 1, 0, True)
+    assert "mpi4py" not in sys.modules or mpi.launched() == 0
+
+
+@pytest.mark.usefixtures("alone")
+def test_under_mpiexec_without_mpi4py_it_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(ImportError, match=re.escape("pip install 'tensorgrad[mpi]', and start")) as caught:
+        D.create_communicator()
+    assert "mpiexec -n 4 python train.py" in str(caught.value)
+
+
+def test_an_mpiexec_of_another_library_is_noticed(monkeypatch):
+    world = SimpleNamespace(size=1, rank=0)
+    library = SimpleNamespace(COMM_WORLD=world, Get_library_version=lambda: "Some MPI 1.0\nof today")
+    monkeypatch.setattr(mpi, "mpi", lambda: library)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
+    with pytest.raises(RuntimeError, match=r"started 4 processes, but each is alone.*\(Some MPI 1.0\)"):
+        D.MpiCommunicator()
+
+
+def test_launchers_are_known_by_their_variables(monkeypatch, alone):
+    assert mpi.launched() == 0
+    monkeypatch.setenv("PMIX_RANK", "0")
+    assert mpi.launched() == 1
+    monkeypatch.setenv("PMI_SIZE", "8")
+    assert mpi.launched() == 8
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(ValueError, match="expected auto, local, mpi or nccl; got 'gloo'"):
+        D.create_communicator("gloo")
+
+
+def test_what_a_program_that_runs_alone_sends_itself():
+    comm = D.LocalCommunicator()
+    comm.send(np.arange(3), 0)
+    comm.send(np.arange(4), 0, tag=1)
+    assert comm.recv(0, tag=1).shape == (4,)
+    assert comm.recv(0).shape == (3,)
+    with pytest.raises(RuntimeError, match="sent itself nothing with tag 0: it would wait forever"):
+        comm.recv(0)
+
+
+def test_objects_are_copies():
+    comm = D.LocalCommunicator()
+    value = [1, 2]
+    (got,) = comm.allgather_object(value)
+    assert got == value
+    assert got is not value
+    assert comm.bcast_object(value) is not value
+    comm.barrier()
+    assert comm.split(3).size == 1
+    with pytest.raises(SystemExit):
+        comm.abort(2)
+
+
+def test_a_transport_of_ones_own_says_what_it_lacks():
+    class Half(Communicator):
+        pass
+
+    for call in ("barrier", "abort"):
+        with pytest.raises(NotImplementedError, match=f"Half does not define {call}"):
+            getattr(Half(), call)()
+    with pytest.raises(NotImplementedError, match="Half does not define _allreduce"):
+        Half().allreduce(np.ones(2))
