@@ -247,7 +247,7 @@ class Layer:
         (['W'], [])
         """
         arrays = {name: as_array(array) for name, array in state.items()}
-        return self._load(arrays, "load_state_dict: the state", "in the state", strict)
+        return self._load(self.own_names(arrays), "load_state_dict: the state", "in the state", strict)
 
     def _filled(self, caller: str) -> dict[str, Parameter]:
         """The parameters by path, all of them with data."""
@@ -327,7 +327,14 @@ class Layer:
             If the file is damaged, or does not fit: the message names every parameter of another
             shape, every one that is missing and every one that is unexpected.
         """
-        self._load(weights.read(path), f"load_weights: {path}", "in the file", True)
+        self._load(self.own_names(weights.read(path)), f"load_weights: {path}", "in the file", True)
+
+    def own_names(self, state: Mapping[str, Array]) -> Mapping[str, Array]:
+        """A state, or what was in a file, under the paths of this layer's parameters: here, as it is.
+
+        A model that knows other programs' names for them defines it.
+        """
+        return state
 
     def lazy_spec(self, name: str) -> tuple[tuple[int | None, ...], Any] | None:
         """The shape (None where open) and NumPy dtype that a parameter without data will have.
