@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import dezero
 from tensorgrad import models as M
 from tensorgrad.models.pretrained import from_torch
 from tensorgrad.models.resnet import DEPTHS
@@ -342,3 +343,45 @@ def test_what_is_missing_in_a_state_of_torch_is_named():
         ValueError, match=r"(?s)bn1/gamma: missing in the state.*\n  head\.weight: only in the state$"
     ):
         model.load_state_dict({"head.weight": np.zeros((2, 3))})
+
+
+# -- step 58 of the book: what is in a picture? ----------------------------------------------------
+
+STEP_58 = """
+import numpy as np
+from PIL import Image
+import dezero
+from dezero.models import VGG16
+
+address = 'https://github.com/oreilly-japan/deep-learning-from-scratch-3/raw/images/zebra.jpg'
+picture = Image.open(dezero.utils.get_file(address))
+batch = VGG16.preprocess(picture)[np.newaxis]
+model = VGG16(pretrained=True)
+with dezero.test_mode():
+    logits = model(batch)
+model.plot(batch, to_file='vgg.dot')
+print(dezero.datasets.ImageNet.labels()[np.argmax(logits.data)])
+"""
+
+
+def test_the_book_s_picture_is_classified(tmp_path, monkeypatch, capsys):
+    """Everything that it downloads is in the folder; VGG16 is a narrow one."""
+    image_of = pytest.importorskip("PIL.Image", reason="pictures need Pillow").fromarray
+    plain = M.VGG16.__init__
+    small = {"width": 2, "hidden_size": 4}
+    monkeypatch.setattr(M.VGG16, "__init__", lambda self, pretrained=False: plain(self, pretrained, **small))
+    monkeypatch.setenv("TENSORGRAD_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    image_of(pixels).save(tmp_path / "zebra.jpg")
+    labels = {i: f"class {i}" for i in range(1000)}
+    (tmp_path / "imagenet1000_clsidx_to_labels.txt").write_text(repr(labels), encoding="utf-8")
+    model = M.VGG16()
+    with tg.no_grad():
+        model(np.zeros((1, 3, 224, 224), np.float32))
+    model.fc8.b.data[340] = 1e3  # whatever the picture
+    model.save_weights(tmp_path / "vgg16.npz")
+    (tmp_path / "step58.py").write_text(STEP_58, encoding="utf-8")
+    dezero.run(tmp_path / "step58.py")
+    assert capsys.readouterr().out == "class 340\n"
+    assert (tmp_path / "vgg.dot").read_text(encoding="utf-8").count('"MaxPool"') == 5
