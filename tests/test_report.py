@@ -112,7 +112,7 @@ def test_the_program_refuses_what_it_does_not_know(capsys):
     with pytest.raises(SystemExit) as e:
         program.main(["nope"])
     assert e.value.code == 2
-    assert "unrecognized arguments: nope" in capsys.readouterr().err
+    assert "invalid choice: 'nope'" in capsys.readouterr().err
 
 
 def test_python_m_tensorgrad():
