@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.models.resnet import ResNet152 as ResNet152
     from tensorgrad.models.sequential import Sequential as Sequential
     from tensorgrad.models.squeezenet import SqueezeNet as SqueezeNet
+    from tensorgrad.models.unet import UNet as UNet
     from tensorgrad.models.vgg import VGG16 as VGG16
 
 __getattr__, __dir__ = later(
@@ -27,6 +28,7 @@ __getattr__, __dir__ = later(
         "resnet": "ResNet ResNet18 ResNet34 ResNet50 ResNet101 ResNet152",
         "sequential": "Sequential",
         "squeezenet": "SqueezeNet",
+        "unet": "UNet",
         "vgg": "VGG16",
     },
 )
