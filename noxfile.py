@@ -25,8 +25,11 @@ PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 TORCH = next(r for r in PROJECT["optional-dependencies"]["dev"] if r.startswith("torch=="))
 
 # CuPy imports without a driver. With NVRTC beside it, it also compiles CUDA kernels without one.
-CUPY_NO_DEVICE = ("cupy-cuda12x", "nvidia-cuda-nvrtc-cu12")
+CUPY_NO_DEVICE = ("cupy-cuda12x", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-runtime-cu12")
 CUPY_DEVICE = ("cupy-cuda12x[ctk]",)
+
+# What runs on the double of CuPy, where there is no device.
+ON_DOUBLE = ("cuda_kernels", "ops", "optimizers", "normalization", "recurrent", "conv_layers")
 
 COUNT_DEVICES = """
 try:
@@ -57,6 +60,7 @@ IN_WHEEL = {
     "tensorgrad/data/digits.LICENSE.md",
     "tensorgrad_backends/__init__.py",
     "tensorgrad_backends/numpy.py",
+    "tensorgrad_backends/cuda_kernels/softmax.cu",
 }
 
 FROM_WHEEL = """
@@ -120,6 +124,10 @@ def tests_cuda(session: nox.Session) -> None:
     else:
         session.log("No CUDA device was found: only the tests that need none are run.")
         pytest(session, "tests", "-m", "cuda or gpu", *session.posargs)
+        session.log("The same on the double of CuPy: its kernels run on the host.")
+        env = {"TENSORGRAD_CUPY_DOUBLE": "1", "TENSORGRAD_TEST_SAMPLES": "first", "TENSORGRAD_COVERAGE": ""}
+        paths = [f"tests/test_{name}.py" for name in ON_DOUBLE]
+        pytest(session, *paths, *ONE_PRECISION, *session.posargs, backends="cupy", **env)
 
 
 @nox.session

@@ -20,6 +20,11 @@ import op_coverage
 # Gradients are checked in float64, which JAX has only when asked before it is imported.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
+if os.environ.get("TENSORGRAD_CUPY_DOUBLE"):  # before anything imports CuPy
+    from cuda_double import modules
+
+    modules.install()
+
 pytest_configure = op_coverage.register
 
 BACKENDS = [name.strip() for name in os.environ.get("TENSORGRAD_TEST_BACKENDS", "numpy").split(",") if name]
@@ -138,6 +143,8 @@ def _on_no_cycle(below: dict[int, list[int]]) -> list[int]:
 
 def why_no_device() -> str | None:
     """Why no CUDA device can be used here, or None if one can."""
+    if os.environ.get("TENSORGRAD_CUPY_DOUBLE"):
+        return "the double of CuPy stands in its place"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # CuPy warns when it finds no CUDA
         try:

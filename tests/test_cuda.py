@@ -1,7 +1,7 @@
 """`tensorgrad.cuda` and the CuPy backend: what can be shown without a GPU, and what needs one.
 
-Without one, the backend's own code runs on a double of CuPy made of NumPy, and every name of CuPy that it
-uses is looked up in the CuPy that is installed.
+Without one, the backend's own code runs on a double of CuPy (see `cuda_double`), and every name of CuPy that
+it uses is looked up in the CuPy that is installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat
 import array_api_compat.numpy
@@ -22,13 +22,17 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from cuda_double import emulator, modules
+from cuda_double.arrays import Device
 from tensorgrad import backend as contract
 from tensorgrad import cuda
 from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
 
 PACKAGE = Path(importlib.util.find_spec("tensorgrad").origin).parent
-SOURCE = Path(importlib.util.find_spec("tensorgrad_backends").origin).with_name("cupy.py")
+BACKENDS = Path(importlib.util.find_spec("tensorgrad_backends").origin).parent
+SOURCES = (BACKENDS / "cupy.py", *BACKENDS.glob("cuda_kernels/*.py"))
 
+needs_compiler = pytest.mark.skipif(emulator.compiler() is None, reason="no C++ compiler is installed")
 without_gpu = pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")
 
 
@@ -142,27 +146,11 @@ class OnDevice(np.ndarray):
     """Stands for an array on a GPU."""
 
 
-class Current:
-    """Stands for CuPy's Device: remembers who is current."""
-
-    current: ClassVar[list[int]] = [0]
-
-    def __init__(self, number=None):
-        self.id = Current.current[-1] if number is None else number
-
-    def __enter__(self):
-        Current.current.append(self.id)
-        return self
-
-    def __exit__(self, *exception):
-        Current.current.pop()
-
-
 class StandIn(Backend):
     name = "cupy"
     xp = array_api_compat.numpy
     array_types = (OnDevice,)
-    module = SimpleNamespace(cuda=SimpleNamespace(Device=Current))
+    module = SimpleNamespace(cuda=SimpleNamespace(Device=Device))
 
     def from_numpy(self, array, device=None):
         made = np.array(array).view(OnDevice)
@@ -236,12 +224,12 @@ def test_device_is_current_within_with(stand_in):
     assert (device.id, repr(device)) == (2, "<tensorgrad.cuda.Device 2>")
     with device as entered:
         assert entered is device
-        assert Current.current[-1] == 2
+        assert Device.current[-1] == 2
         assert cuda.Device().id == 2
         with cuda.Device(1), device:
-            assert Current.current[-1] == 2
-        assert Current.current[-1] == 2
-    assert Current.current == [0]
+            assert Device.current[-1] == 2
+        assert Device.current[-1] == 2
+    assert Device.current == [0]
 
 
 def test_there_is_a_gpu(stand_in):
@@ -255,104 +243,22 @@ def test_there_is_a_gpu(stand_in):
 # -- the backend's own code, on a double of CuPy -------------------------------------------------
 
 
-class CudaError(RuntimeError):
-    def __init__(self, status):
-        super().__init__(f"cudaError {status}")
-        self.status = status
-
-
-def double_of_cupy() -> dict[str, ModuleType]:
-    """Modules that stand for CuPy: NumPy's functions under CuPy's names, and no others."""
-
-    class ndarray(np.ndarray):  # noqa: N801  # CuPy's name
-        device = property(lambda self: Current(0))
-
-    def array(value, dtype=None):
-        return np.array(value, dtype=dtype).view(ndarray)
-
-    def asarray(value):
-        return value if isinstance(value, ndarray) else array(value)
-
-    def scatter_add(a, slices, value):
-        items = slices if isinstance(slices, tuple) else (slices,)
-        if any(isinstance(i, np.ndarray) for i in items) and a.dtype.char not in "iILQefdlq":
-            raise TypeError("scatter_add only supports ...")
-        if a.dtype == np.int64 and any(isinstance(i, np.ndarray) for i in items):
-            raise TypeError("scatter_add only supports ...")
-        np.add.at(a, slices, value)
-
-    class Device(Current):
-        def __init__(self, device=None):
-            super().__init__(getattr(device, "id", device))
-
-        def synchronize(self):
-            pass
-
-    runtime = SimpleNamespace(
-        CUDARuntimeError=CudaError,
-        driverGetVersion=lambda: 0,
-        getDeviceCount=lambda: 2,
-        getDeviceProperties=lambda number: {"name": b"Double %d" % number},
-        memGetInfo=lambda: (30, 40),
-        runtimeGetVersion=lambda: 12090,
-    )
-    pool = SimpleNamespace(used_bytes=lambda: 10, total_bytes=lambda: 20)
-    random = SimpleNamespace(
-        random_sample=lambda size, dtype: array(np.full(size, 1 - 2**-24), dtype),
-        standard_normal=lambda size, dtype: array(np.random.standard_normal(size), dtype),  # noqa: NPY002
-        seed=np.random.seed,
-    )
-    cupy, cupyx = ModuleType("cupy"), ModuleType("cupyx")
-    scipy, special = ModuleType("cupyx.scipy"), ModuleType("cupyx.scipy.special")
-    vars(cupy).update(
-        __version__="0",
-        ndarray=ndarray,
-        array=array,
-        asarray=asarray,
-        asnumpy=lambda a: np.array(a).view(np.ndarray),
-        cuda=SimpleNamespace(Device=Device, runtime=runtime),
-        random=random,
-        get_default_memory_pool=lambda: pool,
-        float16=np.float16,
-        float32=np.float32,
-        floor=np.floor,
-    )
-    special.erf = np.vectorize(float)
-    cupyx.scatter_add, cupyx.scipy, scipy.special = scatter_add, scipy, special
-    return {m.__name__: m for m in (cupy, cupyx, scipy, special)}
-
-
-def namespace_of_the_double() -> ModuleType:
-    """The functions of the Array API for NumPy, with CuPy's devices."""
-
-    def anywhere(name):
-        function = getattr(array_api_compat.numpy, name)
-        if not inspect.isfunction(function):
-            return function
-
-        def on_any_device(*args, device=None, **kwargs):
-            return function(*args, **kwargs)
-
-        return on_any_device
-
-    xp = ModuleType("array_api_compat.cupy")
-    xp.__getattr__ = anywhere
-    return xp
-
-
 @pytest.fixture
 def on_double(monkeypatch):
     """The module of the CuPy backend, imported over the double."""
-    name = "tensorgrad_backends.cupy"
-    for double, module in double_of_cupy().items():
-        monkeypatch.setitem(sys.modules, double, module)
-    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", namespace_of_the_double())
-    monkeypatch.setattr(array_api_compat, "cupy", namespace_of_the_double(), raising=False)
-    monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module(name)
+    ours = ("tensorgrad_backends.cupy", "tensorgrad_backends.cuda_kernels", "array_api_compat.cupy")
+
+    for name in [n for n in sys.modules if n.startswith(ours)]:
+        monkeypatch.delitem(sys.modules, name)
+    for name, module in modules.doubles().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delattr(array_api_compat, "cupy", raising=False)
+    module = importlib.import_module("tensorgrad_backends.cupy")
     monkeypatch.setitem(contract.BY_TYPE, module.cupy.ndarray, None)  # owned by the test below
     yield module
-    sys.modules.pop(name, None)
+    for name in [n for n in sys.modules if n.startswith(ours)]:
+        del sys.modules[name]
+    vars(array_api_compat).pop("cupy", None)
 
 
 @pytest.fixture
@@ -374,10 +280,12 @@ def test_there_and_back_on_the_double(double, dtype):
     twin = double.copy(there)
     twin[:] = 0
     np.testing.assert_array_equal(double.to_numpy(there), array)
+    assert double.to_device(there, 0) is not there
     assert double.to_device(there, 1) is there
-    assert Current.current == [0]
+    assert Device.current == [0]
 
 
+@needs_compiler
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i4", "i8", "u8"])
 @pytest.mark.parametrize(
     "index",
@@ -398,7 +306,9 @@ def test_scatter_add_on_the_double(double, index, dtype):
     np.testing.assert_array_equal(double.to_numpy(got), want)
 
 
-def test_random_numbers_on_the_double(double):
+def test_random_numbers_on_the_double(double, on_double, monkeypatch):
+    largest = lambda size, dtype: on_double.cupy.full(size, 1 - 2**-24, dtype)  # noqa: E731
+    monkeypatch.setattr(on_double.cupy.random, "random_sample", largest)
     for dtype in (np.float16, np.float32, np.float64):
         u, n = double.uniform((2, 3), dtype), double.normal((2, 3), dtype, device=1)
         assert (u.dtype, u.shape) == (dtype, (2, 3))
@@ -407,7 +317,7 @@ def test_random_numbers_on_the_double(double):
     double.seed(5)
     one = double.normal((3,), np.float64)
     double.seed(5)
-    np.testing.assert_array_equal(one, double.normal((3,), np.float64))
+    assert (one == double.normal((3,), np.float64)).all()
 
 
 def test_what_people_read_on_the_double(double):
@@ -428,20 +338,20 @@ def test_a_device_that_cupy_does_not_have(double, name):
 @pytest.mark.parametrize(
     ("status", "driver", "message"),
     [
-        (35, 0, r"^CuPy 0 is installed, but NVIDIA's driver is not\. Install .* `nvidia-smi` lists"),
+        (35, 0, r"^CuPy \S+ is installed, but NVIDIA's driver is not\. Install .* `nvidia-smi` lists"),
         (
             35,
             11040,
             r"needs a driver for CUDA 12\.9; the one installed is for CUDA 11\.4\. Update the",
         ),
         (100, 12090, r"driver are installed, but there is no CUDA device\. .*CUDA_VISIBLE_DEVICES"),
-        (999, 12090, r"^CuPy 0 is installed, but CUDA does not work: cudaError 999\. Install "),
+        (999, 12090, r"^CuPy \S+ is installed, but CUDA does not work: cudaError 999\. Install "),
     ],
     ids=["no driver", "old driver", "no device", "other"],
 )
 def test_what_is_missing_is_told_apart(on_double, monkeypatch, status, driver, message):
     def fails():
-        raise CudaError(status)
+        raise on_double.cupy.cuda.runtime.CUDARuntimeError(status)
 
     monkeypatch.setattr(on_double.cupy.cuda.runtime, "getDeviceCount", fails)
     monkeypatch.setattr(on_double.cupy.cuda.runtime, "driverGetVersion", lambda: driver)
@@ -468,8 +378,9 @@ def dotted(node: ast.AST) -> list[str]:
 
 
 def names_of_cupy() -> list[str]:
-    """Every ``cupy.x.y`` and ``cupyx.x.y`` in the backend's source."""
-    found = {".".join(dotted(node)) for node in ast.walk(ast.parse(SOURCE.read_text()))}
+    """Every ``cupy.x.y`` and ``cupyx.x.y`` in the sources of the backend."""
+    nodes = (node for source in SOURCES for node in ast.walk(ast.parse(source.read_text())))
+    found = {".".join(dotted(node)) for node in nodes}
     return sorted(name for name in found if name.startswith(("cupy.", "cupyx.")))
 
 

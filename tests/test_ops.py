@@ -15,7 +15,7 @@ from conftest import BACKENDS
 from gaps import expect_gap
 from references import REFERENCES
 from tensorgrad import functions as F
-from tensorgrad.backend import get_backend, is_array
+from tensorgrad.backend import get_backend, is_array, loaded_backends
 from tensorgrad.core import Function, Op, Variable
 from tensorgrad.core.node import Leaf
 from tensorgrad.testing import assert_close, check_gradients, make_arrays
@@ -55,6 +55,8 @@ NUMPY = get_backend("numpy")
 
 def same_draws(seed: int) -> None:
     np.random.seed(seed)  # noqa: NPY002  # the state that the library draws from
+    for backend in loaded_backends():  # and on a device that of its library
+        backend.seed(seed)
 
 
 def call(name: str, number: int, args: list[Any]) -> list[Variable]:

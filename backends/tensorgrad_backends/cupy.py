@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ with importing("CuPy", install=_INSTALL, mend=_DRIVER):
     import cupyx
     import cupyx.scipy.special
 
+    from tensorgrad_backends.cuda_kernels import KERNELS, Counter, scatter_rows
+
 _NO_DEVICE = 100  # cudaErrorNoDevice
 _OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also where there is none
 
@@ -31,6 +35,7 @@ class CupyBackend(Backend):
     """
 
     name = "cupy"
+    temporary = 1 << 26  # 256 MiB of float32: what the patches of a convolution may fill
     xp = array_api_compat.cupy
     array_types = (cupy.ndarray,)
 
@@ -41,6 +46,8 @@ class CupyBackend(Backend):
             raise BackendUnavailableError(_why(error)) from error
         if count == 0:
             raise BackendUnavailableError(_no_device())
+        self._counter = Counter()
+        self._kernels = {**KERNELS, "dropout": self._counter.dropout}
 
     @property
     def module(self) -> Any:
@@ -76,6 +83,11 @@ class CupyBackend(Backend):
 
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         with base.device:
+            if (
+                _whole_rows(base, index)
+                and scatter_rows(base, index, _spread(values, base, index)) is not None
+            ):
+                return base
             if base.dtype.kind == "c" and not is_basic(index):
                 cupyx.scatter_add(base.real, index, values.real)
                 cupyx.scatter_add(base.imag, index, values.imag)
@@ -85,17 +97,21 @@ class CupyBackend(Backend):
                 return super().scatter_add(base, index, values)
         return base
 
+    def kernel(self, name: str) -> Callable[..., Any] | None:
+        return self._kernels.get(name)
+
     def seed(self, seed: int) -> None:
         cupy.random.seed(seed)
+        self._counter.seed(seed)
 
     def random_state(self) -> Any:
-        """cuRAND tells no state: from here on it draws from a seed, itself drawn at random."""
-        seed = int(cupy.random.randint(2**31 - 1))
+        """cuRAND tells no state: from here on it draws from a seed, itself drawn at random on the host."""
+        seed = secrets.randbits(31)
         cupy.random.seed(seed)
-        return super().random_state(), seed
+        return super().random_state(), seed, self._counter.state
 
     def set_random_state(self, state: Any) -> None:
-        drawn_by_numpy, seed = state
+        drawn_by_numpy, seed, self._counter.state = state
         super().set_random_state(drawn_by_numpy)
         cupy.random.seed(seed)
 
@@ -142,6 +158,15 @@ class CupyBackend(Backend):
 
 _ATOMIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "i4", "u4", "u8")))
 """The dtypes that ``cupyx.scatter_add`` adds with integer indices."""
+
+
+def _whole_rows(base: Array, index: Any) -> bool:
+    """Whether an index picks rows of a table by an array of integers."""
+    return isinstance(index, cupy.ndarray) and index.dtype.kind in "iu" and base.ndim > 0
+
+
+def _spread(values: Array, base: Array, rows: Array) -> Array:
+    return cupy.broadcast_to(values, (*rows.shape, *base.shape[1:]))
 
 
 def _device(device: Any) -> Any:

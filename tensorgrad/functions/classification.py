@@ -30,6 +30,13 @@ class SoftmaxCrossEntropy(Op):
 
     def forward(self, x: Array, t: Array) -> tuple[Array, Array]:
         xp = self.xp
+        if self.backend.kernel("softmax_cross_entropy") is not None:
+            _check_labels("softmax_cross_entropy", xp, x, t)
+            labels = xp.reshape(t, (-1,))
+            made = self.fused("softmax_cross_entropy", x, labels)
+            if made is not None:
+                self.keep(None, labels)
+                return made  # type: ignore[no-any-return]
         rows, t = _label_index("softmax_cross_entropy", self.backend, x, t)
         self.keep(rows, t)
         x = x - xp.max(x, axis=1, keepdims=True)
@@ -42,6 +49,12 @@ class SoftmaxCrossEntropy(Op):
     def backward(self, gy: ArrayLike, gp: ArrayLike) -> tuple[ArrayLike, None]:
         (p,) = self.saved
         rows, t = self.kept
+        if gp is None:
+            gx = self.fused("softmax_cross_entropy_gradient", gy, p, t)
+            if gx is not None:
+                return gx, None
+        if rows is None:
+            rows = self.backend.xp.arange(p.shape[0], device=self.backend.device(t))
         gx = None if gp is None else p * (gp - self.xp.sum(p * gp, axis=1, keepdims=True))
         if gy is None:
             return gx, None

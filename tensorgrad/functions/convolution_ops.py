@@ -40,6 +40,25 @@ class Products(Op):
         groups = () if self.groups == 1 else (self.groups,)
         return self.xp.reshape(x, (x.shape[0], *groups, n, places))
 
+    def is_depthwise(self, W: Array) -> bool:
+        """Whether each channel of x is under kernels of its own."""
+        return self.groups > 1 and W.shape[1] == 1
+
+    def padded_for_patches(self, x: Array) -> Array:
+        """Images with the border that their patches need: none where a kernel adds it."""
+        return x if self._has_im2col() else padded(self, x, self.windows)
+
+    def patches(self, x: Array) -> Array:
+        """What lies in the windows of images that `padded_for_patches` gave."""
+        if self._has_im2col():
+            y = self.fused("im2col", x, self.windows)
+            return patches(self, padded(self, x, self.windows), self.windows) if y is None else y
+        return patches(self, x, self.windows)
+
+    def _has_im2col(self) -> bool:
+        pixels = self.windows.is_every_pixel and not self.windows.has_pad
+        return not pixels and self.backend.kernel("im2col") is not None
+
     def parts(
         self, gy: ArrayLike, other: type[Products], saved: tuple[ArrayLike, ArrayLike]
     ) -> tuple[ArrayLike, ...]:
@@ -85,9 +104,13 @@ class Convolution(Products):
         windows, rows = self.windows, self.rows(W)
         counts = windows.counts(self.lengths)
         places = math.prod(counts)
-        wide = padded(self, x, windows)
+        if self.is_depthwise(W):
+            y = self.fused("depthwise", x, W, windows, self.lengths)
+            if y is not None:
+                return self.biased(y, b)
+        wide = self.padded_for_patches(x)
         ys = [
-            rows @ self.flat(patches(self, wide[part, ...], windows), places)
+            rows @ self.flat(self.patches(wide[part, ...]), places)
             for part in self.portions(x.shape[0], places, W.shape)
         ]
         y = ys[0] if len(ys) == 1 else self.xp.concat(ys, axis=0)
@@ -106,9 +129,16 @@ class TransposedConvolution(Products):
         windows = self.windows
         counts, channels = tuple(y.shape[2:]), W.shape[1] * self.groups
         columns = self.xp.matrix_transpose(self.rows(W))
+        if self.is_depthwise(W):
+            x = self.fused("depthwise_transposed", y, W, windows, self.lengths, channels)
+            if x is not None:
+                return self.biased(x, b)
         if windows.is_every_pixel and not windows.has_pad:
             x = columns @ self.flat(y, math.prod(counts))
             return self.biased(self.xp.reshape(x, (y.shape[0], channels, *counts)), b)
+        x = self._summed(y, columns, self.portions(y.shape[0], math.prod(counts), W.shape), channels)
+        if x is not None:
+            return self.biased(x, b)
         dtype = y.dtype if y.dtype == W.dtype else self.xp.result_type(y, W)
         canvas = Canvas(self, y, channels, windows, self.lengths, dtype, counts)
         places = canvas.run or math.prod(counts)
@@ -124,6 +154,22 @@ class TransposedConvolution(Products):
                 canvas.fold(self.xp.reshape(cols, (*shape, *counts)), part)
         return self.biased(canvas.cut(), b)
 
+    def _summed(self, y: Array, columns: Array, parts: list[slice], channels: int) -> Array | None:
+        """The images without the bias by the backend's kernel that sums patches, if it has one."""
+        if self.backend.kernel("col2im") is None:
+            return None
+        counts, windows = tuple(y.shape[2:]), self.windows
+        xs = []
+        for part in parts:
+            of_part = y[part, ...]
+            cols = columns @ self.flat(of_part, math.prod(counts))
+            shape = (of_part.shape[0], channels, *windows.kernel, *counts)
+            x = self.fused("col2im", self.xp.reshape(cols, shape), windows, self.lengths)
+            if x is None:
+                return None
+            xs.append(x)
+        return xs[0] if len(xs) == 1 else self.xp.concat(xs, axis=0)
+
     def backward(self, gx: ArrayLike) -> tuple[ArrayLike, ...]:
         return self.parts(dense(self, gx), Convolution, self.saved)
 
@@ -135,11 +181,15 @@ class KernelGradient(Products):
 
     def forward(self, x: Array, y: Array) -> Array:
         xp = self.xp
-        wide = padded(self, x, self.windows)
         shape = (y.shape[1], x.shape[1] // self.groups, *self.windows.kernel)
+        if self.groups == x.shape[1] > 1:
+            W = self.fused("depthwise_kernel", x, y, self.windows, self.lengths)
+            if W is not None:
+                return W
+        wide = self.padded_for_patches(x)
         total = None
         for part in self.portions(x.shape[0], math.prod(y.shape[2:]), shape):
-            W = self._of_portion(patches(self, wide[part, ...], self.windows), y[part, ...])
+            W = self._of_portion(self.patches(wide[part, ...]), y[part, ...])
             if total is None:
                 total = W
             else:

@@ -11,21 +11,31 @@ from tensorgrad.functions.manipulation import same_value
 
 
 class Dropout(Op):
-    """``y = x / (1 - r)``, and 0 with probability r; the gradient likewise, at the same places."""
+    """``y = x / (1 - r)``, and 0 with probability r; the gradient likewise, at the same places.
+
+    A kernel keeps no mask: `drawn` is what it needs to draw the same one again.
+    """
 
     fresh = True
 
-    def __init__(self, ratio: float) -> None:
+    def __init__(self, ratio: float, drawn: Any = None) -> None:
         self.ratio = ratio
+        self.drawn = drawn
 
     def forward(self, x: Array) -> Array:
         if not self.xp.isdtype(x.dtype, "real floating"):
             raise TypeError(f"dropout: expected a real floating dtype; got {x.dtype}")
+        made = self.fused("dropout", x, self.ratio, self.drawn)
+        if made is not None:
+            y, self.drawn = made
+            return y
         draws = self.backend.uniform(x.shape, x.dtype, self.backend.device(x))
         self.keep(draws >= self.ratio)
         return self._dropped(x)
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
+        if self.drawn is not None:
+            return self.nested(Dropout(self.ratio, self.drawn), gy)
         return self._dropped(gy)
 
     def _dropped(self, x: ArrayLike) -> ArrayLike:

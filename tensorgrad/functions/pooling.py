@@ -51,6 +51,9 @@ class MaxPool(Pooling):
     """
 
     def forward(self, x: Array, found: Array | None = None) -> Array:
+        y = self._fused(x, found)
+        if y is not None:
+            return y
         x = padded(self, x, self.windows, self._lowest(x.dtype) if found is None else 0)
         first = x[self.places[0][1]]
         if found is not None:
@@ -64,6 +67,17 @@ class MaxPool(Pooling):
         if found is not None:
             self.keep(found)
         return self.backend.copy(y) if y is first else y
+
+    def _fused(self, x: Array, found: Array | None) -> Array | None:
+        """What the backend's kernel gives, if it has one."""
+        if found is None:
+            made = self.fused("max_pool", x, self.windows)
+            y, found = (None, None) if made is None else made
+        else:
+            y = self.fused("picked", x, found, self.windows)
+        if y is not None:
+            self.keep(found)
+        return y
 
     def _searched(self, x: Array, y: Array) -> tuple[Array, Array]:
         """The largest elements, and where in their windows they are: the last that exceeds those before."""
@@ -103,6 +117,9 @@ class Unpool(Pooling):
 
     def forward(self, x: Array, found: Array) -> Array:
         self.keep(found)
+        y = self.fused("unpool", x, found, self.windows, self.lengths)
+        if y is not None:
+            return y
         canvas = self.canvas(x)
         for i, (_, index) in enumerate(self.places):
             canvas.add(index, self.backend.masked(x, found == i))
@@ -116,6 +133,9 @@ class AveragePool(Pooling):
     """``y`` is the mean of each window, padding included; the gradient is spread evenly."""
 
     def forward(self, x: Array) -> Array:
+        y = self.fused("average_pool", x, self.windows)
+        if y is not None:
+            return y
         x = padded(self, x, self.windows)
         y = x[self.places[0][1]]
         for _, index in self.places[1:]:
@@ -130,6 +150,9 @@ class Spread(Pooling):
     """``y`` spreads each x evenly over its window; the adjoint of `AveragePool`."""
 
     def forward(self, x: Array) -> Array:
+        y = self.fused("spread", x, self.windows, self.lengths)
+        if y is not None:
+            return y
         canvas = self.canvas(x)
         x = x / len(self.places)
         for _, index in self.places:

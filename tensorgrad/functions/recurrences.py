@@ -127,19 +127,30 @@ class LstmSequence(Recurrence):
         xp, H = self.xp, h.shape[-1]
         hs, cs, gates = [], [], []
         for t, a in enumerate(self._start(x, W, b)):
-            a = _plus(h @ U, a)  # noqa: PLW2901
-            s = _sigmoid(xp, a[:, : 3 * H])
-            u = xp.tanh(a[:, 3 * H :])
-            new = s[:, :H] * c + s[:, H : 2 * H] * u
-            h = self._chosen(t, s[:, 2 * H :] * xp.tanh(new), h)
-            c = self._chosen(t, new, c)
+            made = self.fused("lstm_step", a, of_h := h @ U, c)
+            if made is None:
+                made = self._step(_plus(of_h, a), c, H)
+            h = self._chosen(t, made[0], h)
+            c = self._chosen(t, made[1], c)
             hs.append(h)
             cs.append(c)
-            gates.append(xp.concat([s, u], axis=1))
+            gates.append(made[2])
         return xp.stack(hs, axis=0), xp.stack(cs, axis=0), xp.stack(gates, axis=0)
+
+    def _step(self, a: Array, c: Array, H: int) -> tuple[Array, Array, Array]:
+        """The new h, the new c and the gates."""
+        xp = self.xp
+        s = _sigmoid(xp, a[:, : 3 * H])
+        u = xp.tanh(a[:, 3 * H :])
+        new = s[:, :H] * c + s[:, H : 2 * H] * u
+        return s[:, 2 * H :] * xp.tanh(new), new, xp.concat([s, u], axis=1)
 
     def backward(self, ghs: ArrayLike, gcs: ArrayLike, ggates: ArrayLike) -> tuple[ArrayLike, ...]:
         x, h0, c0, W, U, hs, cs, gates = self.saved
+        if not self.recording and self.backend.kernel("lstm_step_gradient") is not None:
+            made = self._fused_backward(ghs, gcs, ggates)
+            if made is not None:
+                return made
         xp, H = self.xp, _size(U)
         tanh = xp.tanh(cs)
         s, o, u = (gates[:, :, a * H : b * H] for a, b in ((0, 3), (2, 3), (3, 4)))
@@ -168,6 +179,30 @@ class LstmSequence(Recurrence):
         to_h0, to_c0 = self.edges[1] is not None, self.edges[2] is not None
         return gx, (gh if to_h0 else None), (gc if to_c0 else None), gW, gU, gb
 
+    def _fused_backward(self, ghs: Array, gcs: Array, ggates: Array) -> tuple[Array, ...] | None:
+        """The gradients by the backend's kernel for a step, if it serves these arrays."""
+        x, h0, c0, W, U, hs, cs, gates = self.saved
+        T, zeros = hs.shape[0], self.xp.zeros_like(hs[0, ...])
+        to_h, to_c, to_gates = (self._arrived(g, T) for g in (ghs, gcs, ggates))
+        ga = []
+        gh = gc = None
+        for t in reversed(range(T)):
+            gh, h_by = self._split(t, _sum(gh, to_h[t], zeros))
+            gc, c_by = self._split(t, _sum(gc, to_c[t], zeros))
+            before = cs[t - 1, ...] if t else c0
+            made = self.fused("lstm_step_gradient", gh, gc, gates[t, ...], before, cs[t, ...], to_gates[t])
+            if made is None:
+                return None
+            gg, gc = made
+            ga.append(gg)
+            gh = gg @ U.T
+            if self.masked:
+                gc, gh = gc + c_by, gh + h_by
+        ga.reverse()
+        gx, gW, gU, gb = self._of_products(x, W, [h0, *self._steps(hs)[:-1]], ga, ga)
+        to_h0, to_c0 = self.edges[1] is not None, self.edges[2] is not None
+        return gx, (gh if to_h0 else None), (gc if to_c0 else None), gW, gU, gb
+
 
 class GruSequence(Recurrence):
     """``h' = n + z (h - n)``, ``n = tanh(x W_n + b_n + r (h U_n + q))``, r and z sigmoids.
@@ -182,17 +217,24 @@ class GruSequence(Recurrence):
 
     def forward(self, x: Array, h: Array, *weights: Array) -> tuple[Array, Array]:
         W, U, b, q = weights
-        xp, H = self.xp, h.shape[-1]
+        xp = self.xp
         hs, gates = [], []
         for t, a in enumerate(self._start(x, W, b)):
-            of_h = h @ U
-            s = _sigmoid(xp, a[:, : 2 * H] + of_h[:, : 2 * H])
-            p = of_h[:, 2 * H :] + q
-            n = xp.tanh(a[:, 2 * H :] + s[:, :H] * p)
-            h = self._chosen(t, n + s[:, H:] * (h - n), h)
+            made = self.fused("gru_step", a, of_h := h @ U, q, h)
+            if made is None:
+                made = self._step(a, of_h, q, h)
+            h = self._chosen(t, made[0], h)
             hs.append(h)
-            gates.append(xp.concat([s, n, p], axis=1))
+            gates.append(made[1])
         return xp.stack(hs, axis=0), xp.stack(gates, axis=0)
+
+    def _step(self, a: Array, of_h: Array, q: Array, h: Array) -> tuple[Array, Array]:
+        """The new h and the gates."""
+        xp, H = self.xp, h.shape[-1]
+        s = _sigmoid(xp, a[:, : 2 * H] + of_h[:, : 2 * H])
+        p = of_h[:, 2 * H :] + q
+        n = xp.tanh(a[:, 2 * H :] + s[:, :H] * p)
+        return n + s[:, H:] * (h - n), xp.concat([s, n, p], axis=1)
 
     def backward(self, ghs: ArrayLike, ggates: ArrayLike) -> tuple[ArrayLike, ...]:
         x, h0, W, U, hs, gates = self.saved
@@ -206,6 +248,16 @@ class GruSequence(Recurrence):
             r, z, n, p = (gates[t][:, k * H : (k + 1) * H] for k in range(4))
             gh, by = self._split(t, _sum(gh, to_h[t], n))
             before = hs[t - 1] if t else h0
+            made = self.fused("gru_step_gradient", gh, gates[t], before, to_gates[t])
+            if made is not None:
+                ga, gu, past = made
+                by_x.append(ga)
+                by_h.append(gu)
+                of_p.append(gu[:, 2 * H :])
+                gh = past + gu @ U.T
+                if by is not None:
+                    gh = gh + by
+                continue
             gr, gz, gn, gp = None, gh * (before - n), gh * (1 - z), None
             if to_gates[t] is not None:
                 gr, dz, dn, gp = (to_gates[t][:, k * H : (k + 1) * H] for k in range(4))

@@ -23,12 +23,18 @@ class Softmax(Op):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
+        y = self.fused("softmax", x, self.axis)
+        if y is not None:
+            return y
         y = self.xp.exp(x - self.xp.max(x, axis=self.axis, keepdims=True))
         y /= self.xp.sum(y, axis=self.axis, keepdims=True)
         return y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
+        gx = self.fused("softmax_gradient", gy, y, self.axis)
+        if gx is not None:
+            return gx
         gx = y * gy
         gx -= y * self.xp.sum(gx, axis=self.axis, keepdims=True)
         return gx
@@ -45,11 +51,17 @@ class LogSoftmax(Op):
 
     def forward(self, x: Array) -> Array:
         xp = self.xp
+        y = self.fused("log_softmax", x, self.axis)
+        if y is not None:
+            return y
         y = x - xp.max(x, axis=self.axis, keepdims=True)
         return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True))
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
+        gx = self.fused("log_softmax_gradient", gy, y, self.axis)
+        if gx is not None:
+            return gx
         return gy - self.xp.exp(y) * self.xp.sum(gy, axis=self.axis, keepdims=True)
 
 

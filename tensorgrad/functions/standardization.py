@@ -50,6 +50,26 @@ class Normalization(Op):
             y = xp.astype(y, dtype)
         return y if y.shape == self.x_shape else xp.reshape(y, self.x_shape)
 
+    def _fused_forward(self, x: Array, gamma: Array, beta: Array, centred: bool) -> tuple[Array, ...] | None:
+        """What the backend's kernel gives, if it has one: y, mean, variance and r."""
+        self.x_shape = x.shape
+        settings = (self.view_shape, self.axes, self.spread, self.eps, centred)
+        return self.fused("standardize", x, gamma, beta, *settings)  # type: ignore[no-any-return]
+
+    def _fused_backward(  # noqa: PLR0917  # what the kernel takes
+        self, gy: ArrayLike, x: ArrayLike, gamma: ArrayLike, mean: ArrayLike, r: ArrayLike, centred: bool
+    ) -> tuple[ArrayLike, ...] | None:
+        """The gradients by the backend's kernel, if it has one."""
+        if x is None or self.backend.kernel("standardize_gradient") is None:  # x is None: only beta gets one
+            return None
+        settings = (self.view_shape, self.axes, self.spread, centred, self.needs)
+        made = self.fused("standardize_gradient", gy, x, gamma, mean, r, *settings)
+        if made is None:
+            return None
+        gx, *of_parameters = made
+        reshape = self.xp.reshape
+        return gx, *(None if g is None else reshape(g, self.parameter_shape) for g in of_parameters)
+
     def _of_parameter(self, g: ArrayLike) -> ArrayLike:
         """A gradient summed to the shape of the parameters."""
         xp = self.xp
@@ -102,6 +122,11 @@ class Standardize(Normalization):
 
     def forward(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, Array, Array]:
         xp, axes = self.xp, self.axes
+        made = self._fused_forward(x, gamma, beta, True)
+        if made is not None:
+            y, mean, var, r = made
+            self.statistics = (mean, var)
+            return y, mean, r
         v = self._seen(x)
         mean = xp.mean(v, axis=axes, keepdims=True)
         y = v - mean
@@ -119,6 +144,10 @@ class Standardize(Normalization):
 
     def backward(self, gy: ArrayLike, gmean: ArrayLike, gr: ArrayLike) -> tuple[ArrayLike, ...]:
         x, gamma, mean, r = self.saved
+        if gmean is None and gr is None:
+            made = self._fused_backward(gy, x, gamma, mean, r, True)
+            if made is not None:
+                return made
         xhat = None
         if self.edges[0] is not None or self.edges[1] is not None:
             xhat = _times(self.xp.reshape(x, self.view_shape) - mean, r)
@@ -143,12 +172,19 @@ class RootMeanSquare(Normalization):
 
     def forward(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, Array]:
         xp = self.xp
+        made = self._fused_forward(x, gamma, beta, False)
+        if made is not None:
+            return made[0], made[3]
         v = self._seen(x)
         r = 1 / xp.sqrt(xp.mean(v * v, axis=self.axes, keepdims=True) + self.eps)
         return self._finished(v * r, gamma, beta, x.dtype), r
 
     def backward(self, gy: ArrayLike, gr: ArrayLike) -> tuple[ArrayLike, ...]:
         x, gamma, r = self.saved
+        if gr is None:
+            made = self._fused_backward(gy, x, gamma, self.xp.zeros_like(r), r, False)
+            if made is not None:
+                return made
         xhat = None
         if self.edges[0] is not None or self.edges[1] is not None:
             xhat = self.xp.reshape(x, self.view_shape) * r

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tensorgrad.backend import Array
+from tensorgrad.core import Variable
 from tensorgrad.optimizers.optimizer import Optimizer
 
 
@@ -84,12 +85,28 @@ class Adam(Optimizer):
         v += squares
         return m, v
 
+    def update_all(self, params: list[Variable]) -> None:
+        kind = type(self)
+        if kind.update_one is not Adam.update_one or kind.means is not Adam.means:  # another rule
+            super().update_all(params)
+            return
+        counts = {p: self.count(p) for p in params}
+        for p in self.fused("adam", params, ("m", "v"), lambda p: self._numbers(counts[p])):
+            self._step(p, *self._numbers(counts[p]))
+
     def update_one(self, param: Any) -> None:
-        fix1, fix2 = self._corrections(self.count(param))
+        self._step(param, *self._numbers(self.count(param)))
+
+    def _numbers(self, t: int) -> tuple[float, float, float, float, float]:
+        """Of the t-th update: the rate and eps with both corrections in them, the betas, and the decay."""
+        fix1, fix2 = self._corrections(t)
         eps = float(self.eps) * math.sqrt(fix2)  # both sides of the quotient times sqrt(fix2)
         rate = float(self.alpha) * math.sqrt(fix2) / fix1
-        decay = 1 - float(self.alpha * self.weight_decay)
+        return rate, eps, float(self.beta1), float(self.beta2), 1 - float(self.alpha * self.weight_decay)
 
+    def _step(  # noqa: PLR0917  # what `_numbers` gives
+        self, param: Any, rate: float, eps: float, beta1: float, beta2: float, decay: float
+    ) -> None:
         def rule(xp: Any, w: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m, v = self.means(m, v, g)
             step = xp.sqrt(v)

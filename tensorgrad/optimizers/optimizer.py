@@ -209,6 +209,36 @@ class Optimizer:
         for p in params:
             self.update_one(p)
 
+    def fused(
+        self, name: str, params: list[Variable], names: tuple[str, ...], numbers: Callable[[Variable], Any]
+    ) -> list[Variable]:
+        """Change many parameters by a fused kernel of their library, and give back those that none served.
+
+        Parameters
+        ----------
+        name : str
+            The kernel. It gets lists of data, of gradients, and for each of `names` of what `state` keeps;
+            and numbers. It changes the data and the state, and gives whether it did.
+        params : list of Variable
+        names : tuple of str
+        numbers : callable
+            ``numbers(param)`` is a tuple: one launch serves parameters with the same.
+        """
+        alike: dict[Any, list[Variable]] = {}
+        left = []
+        for p in params:
+            if p.backend.kernel(name) is None:
+                left.append(p)
+            else:
+                alike.setdefault((p.backend, p.dtype, p.backend.device(p.data), numbers(p)), []).append(p)
+        for (backend, *_, settings), members in alike.items():
+            states = [self.state(p, *names) for p in members]
+            kept = ([state[name] for state in states] for name in names)
+            gs: list[Any] = [p.grad for p in members]
+            if not backend.kernel(name)([p.data for p in members], [g.data for g in gs], *kept, *settings):
+                left += members
+        return left
+
     def update_one(self, param: Any) -> None:
         """Change ``param.data`` by ``param.grad.data``; subclasses define it."""
         raise NotImplementedError(

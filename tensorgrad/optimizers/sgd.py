@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorgrad.core import Variable
 from tensorgrad.optimizers.optimizer import Optimizer
 
 
@@ -27,6 +28,11 @@ class SGD(Optimizer):
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
         self.lr = lr
+
+    def update_all(self, params: list[Variable]) -> None:
+        if type(self).update_one is SGD.update_one:
+            params = self.fused("sgd", params, (), lambda _: (float(self.lr),))
+        super().update_all(params)
 
     def update_one(self, param: Any) -> None:
         param.data = param.backend.add_scaled(param.data, param.grad.data, -float(self.lr))
@@ -63,6 +69,12 @@ class MomentumSGD(Optimizer):
         self.lr = lr
         self.momentum = momentum
         self.nesterov = nesterov
+
+    def update_all(self, params: list[Variable]) -> None:
+        if type(self).update_one is MomentumSGD.update_one:
+            numbers = (float(self.lr), float(self.momentum), bool(self.nesterov))
+            params = self.fused("momentum_sgd", params, ("v",), lambda _: numbers)
+        super().update_all(params)
 
     def update_one(self, param: Any) -> None:
         backend, g = param.backend, param.grad.data

@@ -1,0 +1,282 @@
+"""The modules of the double: CuPy's names and signatures over NumPy's functions."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from cuda_double import arrays, emulator
+from cuda_double.arrays import COPIES, Device, ndarray, unwrap, wait, wrap
+from cuda_double.signatures import checked
+
+WAITING = ("nonzero", "flatnonzero", "argwhere", "unique", "array_equal", "allclose", "bincount")
+"""Functions whose results, or whose shapes, the host has to know."""
+
+BACKWARDS = [False]
+"""Whether the threads of a block run by falling numbers: what a kernel gives must not depend on it."""
+
+LAUNCHED: list[str] = []
+"""The names of the kernels that were launched, in order."""
+
+
+def install() -> None:
+    """Put the double in CuPy's place. The installed CuPy must not have been used for anything before."""
+    made = doubles()
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("cupy", "cupyx")]:
+        del sys.modules[name]
+    sys.modules.update(made)
+
+
+def doubles() -> dict[str, ModuleType]:
+    """The modules of the double, by name. Where no CuPy is installed, names and signatures are NumPy's."""
+    real, real_x, special = map(_real, ("cupy", "cupyx", "cupyx.scipy.special"))
+    arrays.REAL = real
+    linalg, fft, random = (getattr(real, name, None) for name in ("linalg", "fft", "random"))
+    modules = [
+        cupy := _over("cupy", real, np),
+        _over("cupy.linalg", linalg, np.linalg),
+        _over("cupy.fft", fft, np.fft),
+        _random(random),
+        cuda := _cuda(),
+        _named("cupy.cuda.device", Device=cuda.Device),
+        _cupyx(real_x),
+        _named("cupyx.scipy"),
+        _over("cupyx.scipy.special", special, importlib.import_module("scipy.special")),
+    ]
+    made = {module.__name__: module for module in modules}
+    for module in modules:
+        parent, _, name = module.__name__.rpartition(".")
+        if parent:
+            setattr(made[parent], name, module)
+    _finish(cupy, real)
+    return made
+
+
+def _real(name: str) -> ModuleType | None:
+    """A module of the CuPy that is installed, or None."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # CuPy warns when it finds no CUDA
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            return None
+
+
+def _over(name: str, real: Any, over: Any) -> ModuleType:
+    """A module with the public names of one of CuPy's, each by NumPy's function of that name."""
+    module = _named(name)
+    real = over if real is None else real
+    for key in [key for key in dir(real) if not key.startswith("_")]:
+        value = getattr(real, key)
+        if isinstance(value, ModuleType):
+            continue
+        if not callable(value) or isinstance(value, type):
+            setattr(module, key, value)
+        else:
+            setattr(module, key, checked(value, _function(f"{name}.{key}", key, getattr(over, key, None))))
+    return module
+
+
+def _named(name: str, **contents: Any) -> ModuleType:
+    module = ModuleType(name)
+    module.__path__ = []  # it may have modules in it
+    vars(module).update(contents)
+    return module
+
+
+def _function(name: str, key: str, function: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if function is None:
+            raise AssertionError(f"the double of CuPy lacks {name}; give it to tests/cuda_double")
+        if key in WAITING:
+            wait(key)
+        return wrap(function(*unwrap(args), **unwrap(kwargs)))
+
+    call.__name__ = key
+    return call
+
+
+def _finish(cupy: ModuleType, real: Any) -> None:
+    """What is not NumPy's."""
+
+    def array(  # noqa: PLR0917  # CuPy's signature
+        obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False
+    ):
+        if isinstance(obj, ndarray):
+            obj = obj._a
+        elif isinstance(obj, np.ndarray | list):
+            COPIES["array"] += 1
+        return ndarray(np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
+
+    def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
+        there = isinstance(a, ndarray) and a.device == Device()
+        if there and not copy and (dtype is None or a.dtype == dtype) and order is None:
+            return a
+        return array(a, dtype=dtype)
+
+    def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
+        return a.get(order=order, out=out, blocking=blocking)
+
+    def empty(shape, dtype=float, order="C"):
+        made = np.empty(shape, dtype)
+        made.reshape(-1).view(np.uint8)[:] = 0x7F  # what nobody wrote is seen
+        return ndarray(made)
+
+    def empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
+        return empty(prototype.shape if shape is None else shape, dtype or prototype.dtype)
+
+    def memoize(for_each_device=False):
+        def decorate(function):
+            cached = cache(lambda _device, *args: function(*args))
+            return lambda *args: cached(Device().id if for_each_device else None, *args)
+
+        return decorate
+
+    pool = SimpleNamespace(
+        used_bytes=lambda: 10,
+        total_bytes=lambda: 20,
+        free_all_blocks=lambda: None,
+        set_limit=lambda size=None, fraction=None: None,
+        get_limit=lambda: 0,
+    )
+    own = {
+        "array": array,
+        "asarray": asarray,
+        "ascontiguousarray": lambda a, dtype=None: (
+            a if a.flags.c_contiguous else ndarray(np.ascontiguousarray(a._a))
+        ),
+        "asnumpy": asnumpy,
+        "empty": empty,
+        "empty_like": empty_like,
+        "memoize": memoize,
+        "get_default_memory_pool": lambda: pool,
+        "get_default_pinned_memory_pool": lambda: pool,
+    }
+    for name, function in own.items():
+        setattr(cupy, name, checked(getattr(real, name, None), function))
+    cupy.ndarray = ndarray
+    cupy.RawModule = checked(getattr(real, "RawModule", None), RawModule)
+    cupy.__version__ = getattr(real, "__version__", "0")
+
+
+class RawModule:
+    """Kernels that run on the host."""
+
+    def __init__(self, code: str, options: tuple[str, ...] = ()) -> None:
+        self.code = code
+
+    def get_function(self, name: str) -> Any:
+        def kernel(grid, block, args, *, shared_mem=0):
+            (blocks,), (threads,) = grid, block
+            assert 0 < threads <= 1024
+            assert threads % 32 == 0
+            LAUNCHED.append(name)
+            given = tuple(x._a if isinstance(x, ndarray) else x for x in args)
+            emulator.launch(self.code, name, blocks, threads, given, backwards=BACKWARDS[0])
+
+        return kernel
+
+
+def _random(real: Any) -> ModuleType:
+    module = _over("cupy.random", real, SimpleNamespace())  # all others are missing
+    state = np.random.RandomState(0)
+    own = {
+        "random_sample": lambda size=None, dtype=float: wrap(state.random_sample(size).astype(dtype)),
+        "standard_normal": lambda size=None, dtype=float: wrap(
+            np.asarray(state.standard_normal(size)).astype(dtype)
+        ),
+        "randint": lambda low, high=None, size=None, dtype="l": wrap(state.randint(low, high, size, dtype)),
+        "seed": state.seed,
+    }
+    for name, function in own.items():
+        setattr(module, name, checked(getattr(real, name, None), function))
+    return module
+
+
+def _cuda() -> ModuleType:
+    module = _named("cupy.cuda")
+
+    class CUDARuntimeError(RuntimeError):
+        def __init__(self, status):
+            super().__init__(f"cudaError {status}")
+            self.status = status
+
+    class Event:
+        def __init__(self, block=False, disable_timing=False, interprocess=False):
+            self.recorded = False
+
+        def record(self, stream=None):
+            self.recorded = True
+
+        def synchronize(self):
+            wait("Event.synchronize")
+
+    class Stream:
+        current: list[Any] = []  # noqa: RUF012
+
+        def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
+            self.null, self.non_blocking, self.waited = null, non_blocking, []
+
+        def __enter__(self):
+            Stream.current.append(self)
+            return self
+
+        def __exit__(self, *exception):
+            Stream.current.pop()
+
+        def synchronize(self):
+            wait("Stream.synchronize")
+
+        def record(self, event=None):
+            event = event or Event()
+            event.record(self)
+            return event
+
+        def wait_event(self, event):
+            assert event.recorded, "a stream waits for an event that was not recorded"
+            self.waited.append(event)
+
+    Stream.null = Stream(null=True)
+    module.Device, module.Event, module.Stream = Device, Event, Stream
+    module.get_current_stream = lambda: Stream.current[-1] if Stream.current else Stream.null
+    module.get_elapsed_time = lambda start, end: 1.0
+    module.runtime = SimpleNamespace(
+        CUDARuntimeError=CUDARuntimeError,
+        driverGetVersion=lambda: 12090,
+        getDevice=lambda: Device().id,
+        getDeviceCount=lambda: 2,
+        getDeviceProperties=lambda number: {"name": b"Double %d" % number},
+        memGetInfo=lambda: (30, 40),
+        runtimeGetVersion=lambda: 12090,
+    )
+    return module
+
+
+def _cupyx(real: Any) -> ModuleType:
+    module = _named("cupyx")
+
+    def scatter_add(a, slices, value):
+        items = slices if isinstance(slices, tuple) else (slices,)
+        if any(isinstance(i, ndarray) for i in items) and a.dtype.char not in "iILQefd":
+            raise TypeError("scatter_add only supports int32, float16, float32, float64, ...")
+        if a.dtype == np.int64 and any(isinstance(i, ndarray) for i in items):
+            raise TypeError("scatter_add only supports ...")
+        np.add.at(a._a, unwrap(slices), unwrap(value))
+
+    def empty_pinned(shape, dtype=float, order="C"):
+        return np.empty(shape, dtype, order)
+
+    @contextmanager
+    def allow_synchronize(allow):
+        yield
+
+    for function in (scatter_add, empty_pinned, allow_synchronize):
+        setattr(module, function.__name__, checked(getattr(real, function.__name__, None), function))
+    return module
