@@ -20,6 +20,7 @@ TESTS = {
     "test_forward": (0,),
     "test_gradients_in_float32": (1,),
     "test_gradients_to_second_order": (1, 2),
+    "test_complex_numbers": (0, 1, 2),
     "test_what_is_not_differentiable_records_nothing": (1,),
 }
 """The tests of `test_ops` that count, and the columns that each is for."""
@@ -36,7 +37,8 @@ HEAD = """\
 Made by `tests/op_coverage.py` from the results of `tests/test_ops.py`; do not edit. For each function and
 array library there are three marks: the value, the gradient and the second gradient.
 
-- `✓` passed: values against an independent reference, gradients against finite differences;
+- `✓` passed: values against an independent reference, gradients against finite differences, of real numbers
+  and, where a function is defined for them, of complex ones;
 - `c` a constant: the function has no gradient, and the test is that it records none;
 - `✗` failed, or is known to fail at a sample (`tests/gaps.py` says why);
 - a blank was not run.

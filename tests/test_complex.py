@@ -8,6 +8,7 @@ import pytest
 import tensorgrad as tg
 import tensorgrad.functions as F
 from tensorgrad import Variable
+from tensorgrad.backend import get_backend
 
 EPS = 1e-6
 
@@ -59,6 +60,14 @@ NOT_HOLOMORPHIC = {
     "var": lambda x: F.var(x, axis=1),
     "std": lambda x: F.std(x, axis=1),
     "vecdot": lambda x: F.vecdot(x[0], x[1]),
+    # In NumPy's order: by the real parts, and where they are equal by the imaginary ones.
+    "max": lambda x: F.max(x, axis=1),
+    "min": lambda x: F.min(x, axis=0),
+    "maximum": lambda x: F.maximum(x, C),
+    "minimum": lambda x: F.minimum(x, C),
+    "clip": lambda x: F.clip(x, x[0, 0], x[1, 1]),
+    "sort": lambda x: tg.sort(x, axis=1) * C,
+    "sort, descending": lambda x: tg.sort(x, axis=0, descending=True) * C,
 }
 EVERY = {**HOLOMORPHIC, **NOT_HOLOMORPHIC}
 
@@ -129,6 +138,33 @@ def test_a_real_input_of_a_complex_product_has_a_real_gradient():
     F.sum(F.real(x * c)).backward()
     assert x.grad.dtype == np.float64
     np.testing.assert_allclose(x.grad.data, c.real)
+
+
+def test_the_absolute_value_at_0_has_gradient_0_as_in_torch():
+    x = Variable(np.array([0j, 3 + 4j]))
+    F.sum(F.abs(x)).backward()
+    np.testing.assert_allclose(x.grad.data, [0, 0.6 + 0.8j])
+
+
+@pytest.mark.parametrize("name", ["max", "sort"])
+def test_an_order_that_the_library_does_not_have_is_its_error(name):
+    x = Variable(get_backend("array_api_strict").from_numpy(numbers(3)))
+    with pytest.raises(TypeError, match="real"):
+        getattr(tg, name)(x)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        F.softplus,
+        lambda x: F.sigmoid_cross_entropy(x, np.array([0, 1])),
+        lambda x: F.binary_cross_entropy_with_logits(x, np.array([0.0, 1.0])),
+    ],
+    ids=["softplus", "sigmoid_cross_entropy", "binary_cross_entropy_with_logits"],
+)
+def test_what_is_made_for_real_numbers_refuses_complex_ones(call):
+    with pytest.raises(TypeError, match="softplus: expected a real floating dtype; got complex128"):
+        call(Variable(numbers(2)))
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "sqrt", "abs", "tanh", "acosh", "reciprocal", "conj", "sign"])

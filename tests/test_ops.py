@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 from weakref import ref
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from complex_references import COMPLEX, THROUGH
 from conftest import BACKENDS
 from gaps import expect_gap
 from references import REFERENCES
@@ -42,6 +44,9 @@ if os.environ.get("TENSORGRAD_TEST_SAMPLES") == "first":  # where all of them ta
     DIFFERENTIABLE = list({name: (name, n) for name, n in reversed(DIFFERENTIABLE)}.values())
     CASES = list(dict.fromkeys([*firsts.values(), *DIFFERENTIABLE]))
 
+# The first of them: the formulas are the same for all shapes, and complex numbers take twice the time.
+COMPLEX_CASES = [(name, n) for name, n in DIFFERENTIABLE if name in COMPLEX and n < 3]
+
 every_sample = pytest.mark.parametrize(("name", "number"), CASES)
 every_differentiable_sample = pytest.mark.parametrize(("name", "number"), DIFFERENTIABLE)
 on_numpy = pytest.mark.skipif("numpy" not in BACKENDS, reason="seen on NumPy, which is not under test")
@@ -59,13 +64,13 @@ def same_draws(seed: int) -> None:
         backend.seed(seed)
 
 
-def call(name: str, number: int, args: list[Any]) -> list[Variable]:
+def call(name: str, number: int, args: list[Any], through: Any = None) -> list[Variable]:
     """The outputs of a public function at a sample, with the same random numbers every time."""
     same_draws(number)
     sample = PUBLIC[name].__samples__[number]
     ys = PUBLIC[name](*args, **sample.kwargs)
-    if sample.through is not None:
-        ys = sample.through(*(ys if isinstance(ys, list | tuple) else (ys,)))
+    if through := through or sample.through:
+        ys = through(*(ys if isinstance(ys, list | tuple) else (ys,)))
     return list(ys) if isinstance(ys, list | tuple) else [ys]
 
 
@@ -267,6 +272,43 @@ def test_gradients_in_float32(request, backend, name, number):
 def test_what_is_not_differentiable_records_nothing(backend, name, number):
     ys = call(name, number, arguments(name, number, backend))
     assert not any(y.requires_grad for y in ys)
+
+
+# -- complex numbers -----------------------------------------------------------------------------
+
+
+def test_what_takes_complex_numbers_is_in_the_table():
+    assert [name for name in (*COMPLEX, *THROUGH) if name not in PUBLIC] == []
+
+
+@pytest.mark.parametrize(("name", "number"), COMPLEX_CASES)
+def test_complex_numbers(request, backend, name, number):
+    """The value, and the derivatives to second order, of the real parts and the imaginary parts."""
+    expect_gap(request, backend.name, f"complex/{name}/{number}")
+    sample = PUBLIC[name].__samples__[number]
+    through = THROUGH.get(name) or sample.through
+    args = make_arrays(sample, backend, "complex128", seed=number)
+    want = COMPLEX[name](*mapped(host, args), **sample.kwargs)
+    want = list(want) if isinstance(want, list | tuple) else [want]
+    if through is not None:
+        want = list(through(*want))
+    ys = call(name, number, args, through)
+    for i, (y, expected) in enumerate(zip(ys, want, strict=True)):
+        assert_close(y, to_numpy(expected), rtol=1e-10, atol=1e-10, what=f"{name}, output {i}")
+
+    def of_parts(re: list[Any], im: list[Any]) -> list[Variable]:
+        ys = call(name, number, joined(args, iter(re), iter(im)), through)
+        return [z for y in ys for z in ([F.real(y), F.imag(y)] if backend.is_complex(y.dtype) else [y])]
+
+    on_host = [host(x) for x in variables(args)]
+    check_gradients(
+        of_parts, [[backend.from_numpy(getattr(x, part)) for x in on_host] for part in ("real", "imag")]
+    )
+
+
+def joined(args: list[Any], re: Iterator[Variable], im: Iterator[Variable]) -> list[Any]:
+    """The arguments with complex numbers of new parts in the place of their Variables."""
+    return mapped(lambda x: next(re) + 1j * next(im) if isinstance(x, Variable) else x, args)
 
 
 # -- memory, seen on NumPy -----------------------------------------------------------------------

@@ -79,6 +79,7 @@ def _namespace() -> ModuleType:
     vars(namespace).update(kept, __array_namespace_info__=info)
     vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape, arange=_arange, zeros=_zeros)
     vars(namespace).update(astype=_astype, expm1=_expm1, isdtype=lru_cache(array_api_compat.numpy.isdtype))
+    vars(namespace).update(sign=np.sign)  # array-api-compat's divides 0j by 0
     return namespace
 
 

@@ -171,6 +171,8 @@ class Softplus(Op):
 
 def softplus_tail(xp: Any, x: Array) -> Array:
     """``log(1 + exp(-|x|))``: what softplus has over ``max(x, 0)``. It cannot overflow."""
+    if xp.isdtype(x.dtype, "complex floating"):  # some libraries have an order of complex numbers
+        raise TypeError(f"softplus: expected a real floating dtype; got {x.dtype}")
     return xp.log1p(xp.exp(-xp.abs(x)))
 
 

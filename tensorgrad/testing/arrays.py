@@ -26,8 +26,8 @@ def make_arrays(
     sample : Sample
         One of a public function's ``__samples__``.
     backend : str or Backend, default 'numpy'
-    dtype : {'float64', 'float32'}
-        Of the floating arrays.
+    dtype : {'float64', 'float32', 'complex128', 'complex64'}
+        Of the floating arrays. Of complex ones, each part is drawn like a real number.
     seed : int, default 0
         The same seed gives the same numbers on every backend.
 
@@ -45,14 +45,18 @@ def make_arrays(
     owner = get_backend(backend)
     rng = np.random.default_rng(seed)
 
+    def floating(array: Any, low: float, high: float) -> Variable:
+        if np.dtype(dtype).kind == "c":
+            array = array + 1j * rng.uniform(low, high, array.shape)
+        return Variable(owner.from_numpy(np.asarray(array, dtype=dtype)))
+
     def make(item: Any) -> Any:
         match item:
             case Real(shape, low, high):
-                array = np.asarray(rng.uniform(low, high, shape), dtype=dtype)
-                return Variable(owner.from_numpy(array))
+                return floating(rng.uniform(low, high, shape), low, high)
             case Regular(shape):
                 array = rng.uniform(-1.0, 1.0, shape) + shape[-1] * np.eye(shape[-1])
-                return Variable(owner.from_numpy(np.asarray(array, dtype=dtype)))
+                return floating(array, -1.0, 1.0)
             case Ints(shape, high):
                 return owner.from_numpy(np.asarray(rng.integers(0, high, shape)))
             case Bools(shape):

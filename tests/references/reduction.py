@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 
-def over(f: Callable[[list[float]], float]) -> Callable[..., Any]:
+def over(f: Callable[[list[Any]], Any]) -> Callable[..., Any]:
     """A reduction of a list of numbers, for arrays and axes."""
 
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
@@ -19,9 +19,9 @@ def over(f: Callable[[list[float]], float]) -> Callable[..., Any]:
         reduced = sorted(a % n for a in axes)
         rest = [i for i in range(n) if i not in reduced]
         rows = x.transpose(*rest, *reduced).reshape(*(x.shape[i] for i in rest), -1 if x.size else 0)
-        y = np.empty(rows.shape[:-1])
-        for i in np.ndindex(y.shape):
-            y[i] = f(rows[i].tolist(), **settings)
+        values = [f(rows[i].tolist(), **settings) for i in np.ndindex(rows.shape[:-1])]
+        y = np.reshape(values, rows.shape[:-1])
+        y = y.astype(np.result_type(y.dtype, float))  # the product of no numbers is the int 1
         return np.expand_dims(y, tuple(reduced)) if keepdims else y
 
     return reduce
