@@ -322,7 +322,10 @@ class Backend:
         randomness.host().seed(seed)
 
     def random_state(self) -> Any:
-        """A point to which `set_random_state` goes back, to draw the same numbers again."""
+        """A point to which `set_random_state` goes back, to draw the same numbers again.
+
+        Numbers, texts and NumPy arrays, in tuples or lists: it goes into a file with a checkpoint.
+        """
         return randomness.host().get_state()
 
     def set_random_state(self, state: Any) -> None:

@@ -14,7 +14,7 @@ from tensorgrad import randomness
 from tensorgrad.backend import Backend, get_backend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Batch = tuple[Any, Any]
 
@@ -100,6 +100,7 @@ class DataLoader:
         self._backend: Backend = get_backend("cupy" if gpu else "numpy")
         self._device: Any = None
         self._generator = None if seed is None else np.random.RandomState(seed)
+        self._resumed = False
         self._pool: _Pool | None = None
         self._ahead: deque[_Job] = deque()
         self.reset()
@@ -116,7 +117,7 @@ class DataLoader:
         self._first_seed = int(source.randint(2**31)) if self.workers else 0
 
     def __iter__(self) -> Self:
-        if self.iteration > 0:
+        if self.iteration > 0 and not self._resumed:
             self.reset()
         return self
 
@@ -124,6 +125,7 @@ class DataLoader:
         return self.max_iter
 
     def __next__(self) -> Batch:
+        self._resumed = False
         if self.iteration >= self.max_iter:
             self.reset()
             raise StopIteration
@@ -153,6 +155,50 @@ class DataLoader:
 
     def _array(self, values: list[Any]) -> Any:
         return self._backend.from_numpy(np.array(values), self._device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch is: its order, how many batches were given, and the generator of the orders.
+
+        Examples
+        --------
+        >>> loader = tg.DataLoader([(i, i) for i in range(6)], batch_size=2)
+        >>> _ = next(loader)
+        >>> again = tg.DataLoader(loader.dataset, batch_size=2)
+        >>> again.load_state_dict(loader.state_dict())
+        >>> len(list(again))
+        2
+        """
+        generator = None if self._generator is None else list(self._generator.get_state())
+        return {
+            "index": np.array(self.index),
+            "iteration": self.iteration,
+            "first_seed": self._first_seed,
+            "generator": generator,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a loader was when `state_dict` gave this: the next ``for`` finishes its epoch.
+
+        Raises
+        ------
+        ValueError
+            If that was of a data set of another size, or of another ``batch_size`` or ``seed``.
+        """
+        size, iteration = len(state["index"]), int(state["iteration"])
+        own = self._generator is not None
+        if size != self.data_size or iteration > self.max_iter or own != (state["generator"] is not None):
+            raise ValueError(
+                f"{type(self).__name__}: the state does not fit. Expected one of {self.data_size} examples "
+                f"in {self.max_iter} batches with {'a' if own else 'no'} seed; got {size} examples, "
+                f"batch {iteration}, with {'no' if state['generator'] is None else 'a'} seed"
+            )
+        self._forget()
+        self.index = np.array(state["index"])
+        self.iteration = iteration
+        self._first_seed = int(state["first_seed"])
+        if self._generator is not None:
+            self._generator.set_state(tuple(state["generator"]))
+        self._resumed = True
 
     # -- threads ---------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -47,3 +48,24 @@ def seed_late(backend: Any) -> None:
         state = generator.get_state()
         backend.seed(seed)
         generator.set_state(state)
+
+
+def state() -> dict[str, Any]:
+    """All that random numbers on the host come from: NumPy's state, our own generator, Python's module."""
+    version, internal, gauss = random.getstate()
+    return {
+        "numpy": list(np.random.get_state()),  # noqa: NPY002  # the state that users of the book seed
+        "own": [_own[0][0], list(_own[0][1].get_state())] if _own else None,
+        "python": [version, np.array(internal, np.uint32), gauss],
+    }
+
+
+def set_state(state: Mapping[str, Any]) -> None:
+    """Draw from here on what was drawn after `state` gave this."""
+    np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002  # as above
+    own = state["own"]
+    use(None if own is None else own[0])
+    if own is not None:
+        _own[0][1].set_state(tuple(own[1]))
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(map(int, internal)), gauss))

@@ -93,6 +93,46 @@ def test_bad_options():
         SeqDataLoader(Count(), 2, workers=1, prefetch=0)
 
 
+@pytest.mark.parametrize("options", [{}, {"seed": 5}, {"workers": 2}, {"workers": 2, "seed": 5}])
+def test_an_epoch_goes_on_from_a_state(options):
+    loader = DataLoader(Count(), 3, **options)
+    seen(loader)
+    first = [next(loader)[0].tolist() for _ in range(2)]
+    state = pickle.loads(pickle.dumps(loader.state_dict()))
+    drawn = np.random.get_state()
+    rest, after = seen_from_here(loader), seen(loader)
+    np.random.seed(9)
+    again = DataLoader(Count(), 3, **options)
+    next(again)
+    again.load_state_dict(state)
+    np.random.set_state(drawn)
+    assert seen(iter(again)) == rest
+    assert seen(again) == after
+    assert sorted(i for batch in first + rest for i in batch) == list(range(10))
+    for _ in again:
+        break
+    again.load_state_dict(state)
+    next(again)
+    assert len(seen(again)) == 4  # one that was left half-way is not resumed: it was begun
+
+
+def seen_from_here(loader):
+    return [next(loader)[0].tolist() for _ in range(loader.max_iter - loader.iteration)]
+
+
+def test_a_state_that_does_not_fit():
+    state = DataLoader(Count(), 3).state_dict()
+    loader = DataLoader([(0, 0)] * 9, 3)
+    expected = (
+        "DataLoader: the state does not fit. Expected one of 9 examples in 3 batches with no seed; "
+        "got 10 examples, batch 0, with no seed"
+    )
+    with pytest.raises(ValueError, match=message(expected)):
+        loader.load_state_dict(state)
+    with pytest.raises(ValueError, match="in 4 batches with a seed; got 10 examples, batch 0, with no seed"):
+        DataLoader(Count(), 3, seed=1).load_state_dict(state)
+
+
 # -- threads -------------------------------------------------------------------------------------
 
 

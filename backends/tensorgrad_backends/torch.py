@@ -153,15 +153,15 @@ class TorchBackend(Backend):
         torch.manual_seed(seed)
 
     def random_state(self) -> Any:
-        there = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-        return super().random_state(), torch.get_rng_state(), there
+        there = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return super().random_state(), torch.get_rng_state().numpy(), [state.numpy() for state in there]
 
     def set_random_state(self, state: Any) -> None:
         drawn_by_numpy, here, there = state
         super().set_random_state(drawn_by_numpy)
-        torch.set_rng_state(here)
-        if there is not None:
-            torch.cuda.set_rng_state_all(there)
+        torch.set_rng_state(torch.from_numpy(here))
+        if there:
+            torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in there])
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         if _on_host(device):

@@ -199,6 +199,27 @@ class Layer:
             for attribute in layer.carried:
                 setattr(layer, attribute, None)
 
+    def carried_state(self) -> dict[str, Array | None]:
+        """What recurrent layers in this one remember, by path, as ``l1/h``: arrays without their graph."""
+        found = {
+            f"{path}{name}": getattr(layer, name, None)
+            for path, layer in self._layers()
+            for name in layer.carried
+        }
+        return {path: None if state is None else as_array(state) for path, state in found.items()}
+
+    def set_carried_state(self, state: Mapping[str, Any]) -> None:
+        """Remember what `carried_state` gave; nothing where it has nothing.
+
+        Its own state takes a model out of the graph so far: truncated backpropagation through time.
+        """
+        for path, layer in self._layers():
+            for name in layer.carried:
+                array = state.get(f"{path}{name}")
+                if isinstance(array, np.ndarray):
+                    array = layer._put(array)
+                setattr(layer, name, None if array is None else Variable(array, requires_grad=False))
+
     # -- weights in dicts and files --------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
