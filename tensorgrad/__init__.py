@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import special as special
     from tensorgrad import testing as testing
     from tensorgrad import tools as tools
+    from tensorgrad import training as training
     from tensorgrad import transforms as transforms
     from tensorgrad import utils as utils
     from tensorgrad.adapters import register_einops as register_einops
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad.models import Model as Model
     from tensorgrad.tools import debug as debug
     from tensorgrad.tools import profile as profile
+    from tensorgrad.training import Trainer as Trainer
 
 __getattr__, __dir__ = later(
     __name__,
@@ -68,9 +70,11 @@ __getattr__, __dir__ = later(
         "layers": "Layer",
         "models": "Model",
         "tools": "debug profile",
+        "training": "Trainer",
     },
     submodules=(
-        "dataloaders datasets distributed fft layers models optimizers special testing tools transforms utils"
+        "dataloaders datasets distributed fft layers models optimizers special testing tools training "
+        "transforms utils"
     ),
     otherwise=(toplevel.find, toplevel.names),
 )

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,20 +26,8 @@ from tensorgrad.dataloaders import DataLoader
 from tensorgrad.datasets import Digits
 from tensorgrad.models import Model
 from tensorgrad.optimizers import Adam
-
-try:
-    from tqdm import tqdm
-except ImportError:
-    HAS_TQDM = False
-else:
-    HAS_TQDM = True
-try:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-except ImportError:
-    HAS_MATPLOTLIB = False
-else:
-    HAS_MATPLOTLIB = True
+from tensorgrad.training.curves import new_figure, plot_losses, plot_values
+from tensorgrad.training.progress import best
 
 GOAL = 0.97
 """The least test accuracy that counts as success."""
@@ -90,7 +78,8 @@ def train(model: Model, backend: Backend, epochs: int) -> History:
     optimizer = Adam().setup(model)
     history = History([], [])
     steps = epochs * loader.max_iter
-    with (Bar if HAS_TQDM else Lines)(epochs, epochs * loader.data_size) as progress:
+    images = epochs * loader.data_size
+    with best()(epochs, images, unit="images", install=INSTALL) as progress:
         for _ in range(epochs):
             losses = []
             for x, t in loader:
@@ -103,7 +92,7 @@ def train(model: Model, backend: Backend, epochs: int) -> History:
                 progress.step(x.shape[0])
             history.losses.extend(map(float, losses))  # here, as it waits for the device
             history.accuracies.append(accuracy(model, backend))
-            progress.epoch(history)
+            progress.epoch(_state(history))
     return history
 
 
@@ -116,51 +105,6 @@ def accuracy(model: Model, backend: Backend) -> float:
 
 
 # -- what a person sees --------------------------------------------------------------------------
-
-
-class Lines:
-    """Progress as a line for each epoch."""
-
-    def __init__(self, epochs: int, images: int) -> None:
-        self.epochs = epochs
-        self.images = images
-        self.seen = 0
-        self.start = time.perf_counter()
-
-    def __enter__(self) -> Self:
-        print(f"(no progress bar: tqdm is not installed; {INSTALL})")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Nothing is left open."""
-
-    def step(self, images: int) -> None:
-        self.seen += images
-
-    def epoch(self, history: History) -> None:
-        rate = self.seen / (time.perf_counter() - self.start)
-        done = f"epoch {len(history.accuracies)}/{self.epochs}"
-        print(f"{done}: {_state(history)}, {rate:,.0f} images/s", flush=True)
-
-
-class Bar(Lines):
-    """Progress as a bar."""
-
-    def __enter__(self) -> Self:
-        self.bar = tqdm(total=self.images, unit=" images", unit_scale=True)
-        self.bar.set_description(f"epoch 1/{self.epochs}")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
-
-    def step(self, images: int) -> None:
-        self.bar.update(images)
-
-    def epoch(self, history: History) -> None:
-        begun = min(len(history.accuracies) + 1, self.epochs)
-        self.bar.set_description(f"epoch {begun}/{self.epochs}", refresh=False)
-        self.bar.set_postfix_str(_state(history))
 
 
 def _state(history: History) -> str:
@@ -183,26 +127,21 @@ def choose(name: str | None) -> tuple[Backend, str]:
 
 def write_curve(history: History, path: Path) -> str:
     """Draw loss and accuracy; what to say about the file."""
-    if not HAS_MATPLOTLIB:
-        return f"not drawn: matplotlib is not installed; {INSTALL}"
+    try:
+        figure, (left, right) = new_figure(2, INSTALL)
+    except ImportError as error:
+        return f"not drawn: {error}"
     blue, orange, grey = "#2a5d8f", "#c8641e", "#666666"
     epochs = np.arange(1, len(history.accuracies) + 1)
-    steps = np.arange(1, len(history.losses) + 1) * (len(epochs) / len(history.losses))
-    figure = Figure(figsize=(9, 3.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
 
-    left.plot(steps, history.losses, color=blue, alpha=0.3, linewidth=0.8, label="each step")
-    means = history.epoch_losses()
-    left.plot(
-        epochs - 0.5, means, color=blue, linewidth=2, marker="o", markersize=3, label="mean of the epoch"
-    )
-    left.set(title="Training loss", xlabel="epoch", ylabel="smoothed cross entropy (nats)")
+    plot_losses(left, history.losses, len(epochs))
+    plot_values(left, epochs - 0.5, history.epoch_losses(), color=blue, label="mean of the epoch")
+    left.set(title="Training loss", ylabel="smoothed cross entropy (nats)")
     left.set_ylim(bottom=0)
     left.legend(frameon=False)
 
     percent = np.multiply(history.accuracies, 100)
-    right.plot(epochs, percent, color=orange, linewidth=2, marker="o", markersize=3)
+    plot_values(right, epochs, percent, color=orange)
     right.axhline(100 * GOAL, color=grey, linewidth=1, linestyle="--")
     right.annotate(
         f"goal: {100 * GOAL:.0f} %",
@@ -215,15 +154,11 @@ def write_curve(history: History, path: Path) -> str:
     )
     right.set(
         title=f"Test accuracy, {percent[-1]:.2f} % at the end",
-        xlabel="epoch",
         ylabel="held-out digits named rightly (%)",
     )
     right.set_ylim(min(90, percent.min() - 1), 100)
     for axes in (left, right):
         axes.set_xlim(0, len(epochs) + 0.5)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
     return "the loss curve"
 
