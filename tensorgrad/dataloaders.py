@@ -12,6 +12,7 @@ import numpy as np
 
 from tensorgrad import randomness
 from tensorgrad.backend import Backend, get_backend
+from tensorgrad.sampling import DistributedSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,10 @@ class DataLoader:
         How many batches each thread is ahead.
     seed : int, optional
         Of a generator of the loader's own, for its orders.
+    comm : Communicator, optional
+        Give this rank its part of each batch: the ranks together read every example once in an epoch, in
+        an order that follows from `seed` (by default one that rank 0 draws) and the epoch. `batch_size` is
+        that of each rank; see `tensorgrad.distributed.DistributedSampler`.
 
     Attributes
     ----------
@@ -82,6 +87,7 @@ class DataLoader:
         workers: int = 0,
         prefetch: int = 2,
         seed: int | None = None,
+        comm: Any = None,
     ) -> None:
         name = type(self).__name__
         if batch_size < 1:
@@ -95,8 +101,15 @@ class DataLoader:
         self.workers = workers
         self.prefetch = prefetch
         self.data_size = len(dataset)
-        whole = self.data_size // batch_size
-        self.max_iter = whole if drop_last else math.ceil(self.data_size / batch_size)
+        self._sampler = None
+        if comm is not None:
+            self._sampler = DistributedSampler(
+                dataset, comm, batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last
+            )
+            self.max_iter = len(self._sampler)
+        else:
+            whole = self.data_size // batch_size
+            self.max_iter = whole if drop_last else math.ceil(self.data_size / batch_size)
         self._backend: Backend = get_backend("cupy" if gpu else "numpy")
         self._device: Any = None
         self._generator = None if seed is None else np.random.RandomState(seed)
@@ -110,7 +123,10 @@ class DataLoader:
         self._forget()
         self.iteration = 0
         source = randomness.host() if self._generator is None else self._generator
-        if self.shuffle:
+        if self._sampler is not None:
+            self.index = self._sampler.order()
+            self._sampler.epoch += 1
+        elif self.shuffle:
             self.index = source.permutation(self.data_size)
         else:
             self.index = np.arange(self.data_size)
@@ -144,10 +160,15 @@ class DataLoader:
 
     def _chosen(self, number: int) -> Any:
         """Which examples are in a batch."""
+        if self._sampler is not None:
+            return self._sampler.part(self.index, number)
         start = number * self.batch_size
         return self.index[start : start + self.batch_size]
 
     def _batch(self, examples: list[Batch]) -> Batch:
+        if not examples:  # of the last batch there was nothing left for this rank
+            x, t = self._batch([self.dataset[0]])
+            return x[:0, ...], None if t is None else t[:0, ...]
         x = self._array([x for x, _ in examples])
         if all(t is None for _, t in examples):
             return x, None
