@@ -168,12 +168,15 @@ class Communicator:
         -------
         array, shape (size, ...)
         """
+        return self.iallgather(x).wait()
+
+    def iallgather(self, x: Array) -> Request:
+        """Start `allgather`, whose result ``wait()`` of what is returned gives."""
         owner = self._owner("allgather", x)
         self._check("allgather", x)
         buffer, back = self._buffer(x, owner)
         received = _like(buffer, (self.size, *buffer.shape))
-        self._allgather(buffer, received).wait()
-        return back(received)
+        return Request(self._allgather(buffer, received), received, back)
 
     def reduce_scatter(self, x: Array) -> Array:
         """Sum the arrays of all ranks; each rank gets its part of the first axis.
@@ -192,7 +195,15 @@ class Communicator:
         ValueError
             If the first axis has not one element for each rank.
         """
-        return self._exchange("reduce_scatter", x)
+        return self.ireduce_scatter(x).wait()
+
+    def ireduce_scatter(self, x: Array) -> Request:
+        """Start `reduce_scatter`, whose result ``wait()`` of what is returned gives."""
+        buffer, back = self._parts("reduce_scatter", x)
+        if str(buffer.dtype) == "float16":
+            buffer = buffer.astype(np.float32)
+        received = _like(buffer, buffer.shape[1:])
+        return Request(self._reduce_scatter(buffer, received), received, back)
 
     def alltoall(self, x: Array) -> Array:
         """Send ``x[i]`` to rank i; element j of the result is what rank j sent here.
@@ -210,9 +221,16 @@ class Communicator:
         ValueError
             If the first axis has not one element for each rank.
         """
-        return self._exchange("alltoall", x)
+        return self.ialltoall(x).wait()
 
-    def _exchange(self, name: str, x: Array) -> Any:
+    def ialltoall(self, x: Array) -> Request:
+        """Start `alltoall`, whose result ``wait()`` of what is returned gives."""
+        buffer, back = self._parts("alltoall", x)
+        received = _like(buffer, buffer.shape)
+        return Request(self._alltoall(buffer, received), received, back)
+
+    def _parts(self, name: str, x: Array) -> tuple[Any, Any]:
+        """The buffer of an array with a part for each rank."""
         owner = self._owner(name, x)
         if not x.shape or x.shape[0] != self.size:
             raise ValueError(
@@ -222,16 +240,7 @@ class Communicator:
         if name == "reduce_scatter":
             _check_reduction("sum", owner, x)
         self._check(name, x)
-        buffer, back = self._buffer(x, owner)
-        if name == "alltoall":
-            received = _like(buffer, buffer.shape)
-            self._alltoall(buffer, received).wait()
-            return back(received)
-        if str(buffer.dtype) == "float16":
-            buffer = buffer.astype(np.float32)
-        received = _like(buffer, buffer.shape[1:])
-        self._reduce_scatter(buffer, received).wait()
-        return back(received)
+        return self._buffer(x, owner)
 
     # -- between two ranks -----------------------------------------------------------------------
 
@@ -330,6 +339,10 @@ class Communicator:
 
     def _check(self, name: str, x: Any = None, **options: Any) -> None:
         """Before each collective: where a debug mode compares the ranks."""
+
+    def takes(self, owner: Backend) -> bool:
+        """Whether arrays of this library are sent from where they lie: those of others go by way of NumPy."""
+        return owner.name == "numpy"
 
     def _buffer(self, x: Array, owner: Backend) -> tuple[Any, Any]:
         """A contiguous buffer that the transport can read, and a function from one of these to a result."""

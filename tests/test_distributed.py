@@ -93,3 +93,26 @@ def test_a_transport_of_ones_own_says_what_it_lacks():
             getattr(Half(), call)()
     with pytest.raises(NotImplementedError, match="Half does not define _allreduce"):
         Half().allreduce(np.ones(2))
+
+
+def test_bfloat16_is_the_nearest_to_even():
+    from tensorgrad.distributed.compression import FORMATS
+
+    encode, decode = FORMATS["bfloat16"]
+    exact = np.array([0.0, -0.0, 1.0, -2.5, 2.0**127, np.inf, -np.inf, 2.0**-133], np.float32)
+    np.testing.assert_array_equal(decode(encode(exact)).view(np.uint32), exact.view(np.uint32))
+    step = 2.0**-7  # between the numbers from 1 to 2
+    between = np.array([1 + step / 2, 1 + 3 * step / 2, 1 + 0.51 * step, 1 + 0.49 * step], np.float32)
+    np.testing.assert_array_equal(decode(encode(between)), [1.0, 1 + 2 * step, 1 + step, 1.0])
+    nan = np.array([0x7F800001, 0xFFFFFFFF], np.uint32).view(np.float32)
+    assert np.isnan(decode(encode(nan))).all()
+    assert np.isinf(decode(encode(np.array([3.4e38], np.float32)))).all()  # beyond the largest
+    draws = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    assert np.abs(decode(encode(draws)) / draws - 1).max() <= 2.0**-8
+
+
+def test_float16_beyond_its_range_is_infinite():
+    from tensorgrad.distributed.compression import FORMATS
+
+    encode, decode = FORMATS["float16"]
+    np.testing.assert_array_equal(decode(encode(np.array([1e6, 0.5], np.float32))), [np.inf, 0.5])

@@ -17,13 +17,18 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.distributed.data import mean_loss as mean_loss
     from tensorgrad.distributed.mpi import MpiCommunicator as MpiCommunicator
     from tensorgrad.distributed.nccl import NcclCommunicator as NcclCommunicator
+    from tensorgrad.distributed.optimizer import DistributedOptimizer as DistributedOptimizer
+    from tensorgrad.distributed.structure import broadcast_parameters as broadcast_parameters
+    from tensorgrad.distributed.structure import check_structure as check_structure
 
 __getattr__, __dir__ = later(
     __name__,
     {
-        "data": "DistributedSampler average_metrics mean_loss",
         "creation": "Communicator LocalCommunicator create_communicator",
+        "data": "DistributedSampler average_metrics mean_loss",
         "mpi": "MpiCommunicator",
         "nccl": "NcclCommunicator",
+        "optimizer": "DistributedOptimizer",
+        "structure": "broadcast_parameters check_structure",
     },
 )

@@ -201,8 +201,11 @@ class MpiCommunicator(Communicator):
         """A buffer as MPI moves it where nothing is computed: of any dtype."""
         return [buffer, self._mpi.BYTE]
 
+    def takes(self, owner: Backend) -> bool:
+        return owner.name == "numpy" or (self.cuda_aware and owner.name == "cupy")
+
     def _buffer(self, x: Array, owner: Backend) -> tuple[Any, Any]:
-        if self.cuda_aware and owner.name == "cupy":
+        if owner.name == "cupy" and self.takes(owner):
             contiguous = owner.xp.asarray(x, order="C")
             owner.synchronize()  # MPI knows nothing of streams
             return contiguous, lambda y: y if y.dtype == x.dtype else owner.xp.astype(y, x.dtype)

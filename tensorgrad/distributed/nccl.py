@@ -84,6 +84,9 @@ class NcclCommunicator(Communicator):
 
     # -- the transport ---------------------------------------------------------------------------
 
+    def takes(self, owner: Backend) -> bool:
+        return owner.name in ("numpy", "cupy")
+
     def _buffer(self, x: Array, owner: Backend) -> tuple[Any, Any]:
         if owner.name != "cupy":
             return self.host._buffer(x, owner)
