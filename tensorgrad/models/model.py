@@ -1,4 +1,4 @@
-"""Model, the base: a layer that can draw itself."""
+"""Model, the base: a layer that can draw and describe itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from tensorgrad import utils
 from tensorgrad.core import using_config
 from tensorgrad.layers import Layer
+from tensorgrad.models.summary import Summary, summarize
 
 
 class Model(Layer):
@@ -47,3 +48,34 @@ class Model(Layer):
         with using_config("enable_backprop", True):
             y = self.forward(*inputs)
         return utils.plot_dot_graph(y, verbose=True, to_file=to_file)
+
+    def summary(self, *inputs: Any, **options: Any) -> Summary:
+        """Describe the model, layer by layer, by one call: shapes, parameters, memory.
+
+        The call is one at test time, begins without recurrent state and records nothing: running statistics
+        and state stay as they are. Parameters whose size was open get their size, as in any call.
+
+        Parameters
+        ----------
+        *inputs, **options
+            What `forward` takes.
+
+        Returns
+        -------
+        Summary
+            It prints as a table and has the figures as attributes: ``rows``, ``parameters``, ``trained``,
+            ``parameter_bytes``, ``activation_bytes``, ``input_bytes``.
+
+        Examples
+        --------
+        >>> tg.models.MLP((8, 2)).summary(np.ones((10, 4), np.float32))
+        layer         output  parameters  memory  activations
+        -----------------------------------------------------
+        MLP          (10, 2)                            320 B
+          l0 Linear  (10, 8)          40   160 B        320 B
+          l1 Linear  (10, 2)          18    72 B         80 B
+        -----------------------------------------------------
+        58 parameters: 232 B
+        activations: 720 B for inputs of 160 B
+        """
+        return summarize(self, inputs, options)
