@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 import pytest
-from training import Net, assert_in_step, assert_same, train
+from ranks_training import Net, assert_in_step, assert_same, train
 
 import tensorgrad as tg
 from tensorgrad import distributed as D
