@@ -259,11 +259,19 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, torch beside tensorgrad; `-- --short` only shows that they work."""
-    session.install("-e", ".[bench]", TORCH)
-    short = ["--benchmark-min-rounds=2", "--benchmark-max-time=0.05"]
-    args = [a for arg in session.posargs for a in (short if arg == "--short" else [arg])]
-    pytest(session, "benchmarks", "--benchmark-only", *args)
+    """Run the benchmarks and write benchmarks/RESULTS.md; `-- --short` only shows that they work.
+
+    One thread unless OMP_NUM_THREADS says otherwise: then the processor's time is taken.
+    """
+    if "--short" in session.posargs:
+        session.install("-e", ".[bench]", TORCH)
+        short = ["--benchmark-min-rounds=2", "--benchmark-max-time=0.05"]
+        args = [a for arg in session.posargs for a in (short if arg == "--short" else [arg])]
+    else:
+        session.install("-e", ".[bench,rivals]", TORCH)
+        args = ["--benchmark-max-time=0.5", "--results=benchmarks/RESULTS.md", *session.posargs]
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    pytest(session, "benchmarks", "--benchmark-only", *args, OMP_NUM_THREADS=threads)
 
 
 @nox.session(reuse_venv=False)

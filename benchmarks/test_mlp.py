@@ -1,53 +1,56 @@
-"""A training step of small and large perceptrons, beside the same step by hand in NumPy and in torch."""
+"""A training step of a small perceptron with SGD, and of a large one with Adam."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import numpy as np
-import pytest
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-
-try:
-    import torch
-except ImportError:  # then the race is without it
-    torch = None
+from benchmarks.rivals import FlatAdam, adam_in_jax, autograd, jax, jax_step, mygrad, torch
 
 LR = 0.1
+SMALL, LARGE = (784, 100, 10), (784, 1024, 1024, 10)
 
 
 class Case:
     """The data and the first weights that every contender starts from."""
 
-    def __init__(self, sizes: tuple[int, ...], batch: int) -> None:
+    def __init__(self, sizes, batch) -> None:
         rng = np.random.default_rng(0)
         self.x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
         self.t = rng.integers(0, sizes[-1], batch)
         self.layers = [
-            (
-                (rng.standard_normal((m, n)) / np.sqrt(m)).astype(np.float32),
-                np.zeros(n, np.float32),
-            )
+            ((rng.standard_normal((m, n)) / np.sqrt(m)).astype(np.float32), np.zeros(n, np.float32))
             for m, n in pairwise(sizes)
         ]
 
     def copies(self):
-        return [(W.copy(), b.copy()) for W, b in self.layers]
+        return [p.copy() for pair in self.layers for p in pair]
 
 
-def by_hand(case: Case):
-    """SGD with ReLU and softmax cross entropy in NumPy: fused formulas, in place where a value is dead."""
-    layers = case.copies()
-    rows = np.arange(len(case.t))
+def pairs(params):
+    return list(zip(params[::2], params[1::2], strict=True))
+
+
+def by_hand(case, adam=False):
+    """ReLU and softmax cross entropy in NumPy: fused formulas, kept buffers, in place where possible."""
+    optimizer = FlatAdam(case.copies()) if adam else None
+    params = optimizer.weights if adam else case.copies()
+    grads = optimizer.grads if adam else [np.empty_like(p) for p in params]
+    layers, into = pairs(params), pairs(grads)
+    n = len(case.t)
+    rows = np.arange(n)
+    outs = [np.empty((n, W.shape[1]), np.float32) for W, _ in layers]
+    backs = [np.empty((n, W.shape[0]), np.float32) for W, _ in layers]
 
     def step():
         h = case.x
         inputs = []
         for i, (W, b) in enumerate(layers):
             inputs.append(h)
-            h = h @ W
+            h = np.matmul(h, W, out=outs[i])
             h += b
             if i < len(layers) - 1:
                 np.maximum(h, 0, out=h)
@@ -58,43 +61,45 @@ def by_hand(case: Case):
         loss = (np.log(z[:, 0]) - logp).mean()
         h /= z
         h[rows, case.t] -= 1
-        h /= len(rows)
+        h /= n
         g = h
         for i in reversed(range(len(layers))):
-            W, b = layers[i]
+            W, _ = layers[i]
             a = inputs[i]
-            gW = a.T @ g
-            gb = g.sum(axis=0)
+            gW, gb = into[i]
+            np.matmul(a.T, g, out=gW)
+            np.add.reduce(g, axis=0, out=gb)
             if i:
-                g = g @ W.T
+                g = np.matmul(g, W.T, out=backs[i])
                 g *= a > 0
-            gW *= LR
-            W -= gW
-            b -= LR * gb
+        if adam:
+            optimizer.update()
+        else:
+            for p, gp in zip(params, grads, strict=True):
+                gp *= LR
+                p -= gp
         return float(loss)
 
     return step
 
 
-def in_tensorgrad(case: Case):
-    layers = [(tg.Parameter(W), tg.Parameter(b)) for W, b in case.copies()]
-
+def ours(case, adam=False):
     class Net(tg.Model):
         def __init__(self) -> None:
             super().__init__()
-            for i, (W, b) in enumerate(layers):
+            self.layers = [(tg.Parameter(W), tg.Parameter(b)) for W, b in pairs(case.copies())]
+            for i, (W, b) in enumerate(self.layers):
                 setattr(self, f"W{i}", W)
                 setattr(self, f"b{i}", b)
 
         def forward(self, x):
-            for i, (W, b) in enumerate(layers):
-                x = F.linear(x, W, b)
-                if i < len(layers) - 1:
-                    x = F.relu(x)
-            return x
+            *hidden, (W, b) = self.layers
+            for V, c in hidden:
+                x = F.relu(F.linear(x, V, c))
+            return F.linear(x, W, b)
 
     model = Net()
-    optimizer = tg.optimizers.SGD(LR).setup(model)
+    optimizer = (tg.optimizers.Adam() if adam else tg.optimizers.SGD(LR)).setup(model)
 
     def step():
         loss = F.softmax_cross_entropy(model(case.x), case.t)
@@ -106,19 +111,17 @@ def in_tensorgrad(case: Case):
     return step
 
 
-def in_torch(case: Case):
-    layers = [tuple(torch.from_numpy(p).requires_grad_() for p in pair) for pair in case.copies()]
-    params = [p for pair in layers for p in pair]
-    optimizer = torch.optim.SGD(params, LR)
+def in_torch(case, adam=False):
+    params = [torch.from_numpy(p).requires_grad_() for p in case.copies()]
+    optimizer = torch.optim.Adam(params) if adam else torch.optim.SGD(params, LR)
     x, t = torch.from_numpy(case.x), torch.from_numpy(case.t)
+    *hidden, (W, b) = pairs(params)
 
     def step():
         h = x
-        for i, (W, b) in enumerate(layers):
-            h = torch.addmm(b, h, W)
-            if i < len(layers) - 1:
-                h = torch.relu(h)
-        loss = torch.nn.functional.cross_entropy(h, t)
+        for V, c in hidden:
+            h = torch.relu(torch.addmm(c, h, V))
+        loss = torch.nn.functional.cross_entropy(torch.addmm(b, h, W), t)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -127,25 +130,97 @@ def in_torch(case: Case):
     return step
 
 
-@pytest.mark.parametrize(
-    ("sizes", "batch", "target"),
-    [
-        ((784, 100, 10), 32, "(aim: 1.5 x numpy by hand)"),
-        ((784, 1024, 1024, 10), 256, ""),
-    ],
-    ids=["784-100-10 batch 32", "784-1024-1024-10 batch 256"],
-)
-def test_mlp_step(race, sizes, batch, target):
-    case = Case(sizes, batch)
-    contenders = {"tensorgrad": in_tensorgrad, "numpy by hand": by_hand}
-    if torch is not None:
-        contenders["torch"] = in_torch
-    losses = {}
-    for name, make in contenders.items():
-        step = make(case)
-        losses[name] = [step() for _ in range(10)]
-    for name, values in losses.items():  # equal work: the same losses, step by step
-        np.testing.assert_allclose(values, losses["numpy by hand"], rtol=1e-3, err_msg=name)
-    assert losses["tensorgrad"][-1] < losses["tensorgrad"][0]
-    rivals = {name: make(case) for name, make in contenders.items() if name != "tensorgrad"}
-    race(in_tensorgrad(case), target=target, per_round=10 if batch == 32 else 1, **rivals)
+def loss_of(xp, case, x):
+    """The loss as a function of the parameters, in a namespace like NumPy's."""
+    rows = np.arange(len(case.t))
+
+    def loss(params):
+        *hidden, (W, b) = pairs(params)
+        h = x
+        for V, c in hidden:
+            h = xp.maximum(h @ V + c, 0)
+        h = h @ W + b
+        h = h - xp.max(h, axis=1, keepdims=True)
+        return xp.mean(xp.log(xp.sum(xp.exp(h), axis=1)) - h[rows, case.t])
+
+    return loss
+
+
+def in_jax(case, adam=False):
+    loss = loss_of(jax.numpy, case, jax.numpy.asarray(case.x))
+    return jax_step(loss, case.copies(), adam=adam_in_jax() if adam else None, lr=LR)
+
+
+def updater(case, adam):
+    """The parameters, and a function that changes them by their gradients."""
+    if adam:
+        optimizer = FlatAdam(case.copies())
+
+        def update(grads):
+            for into, g in zip(optimizer.grads, grads, strict=True):
+                into[...] = g
+            optimizer.update()
+
+        return optimizer.weights, update
+    params = case.copies()
+
+    def descend(grads):
+        for p, g in zip(params, grads, strict=True):
+            p -= LR * g
+
+    return params, descend
+
+
+def in_autograd(case, adam=False):
+    from autograd import numpy as xp  # noqa: PLC0415
+    from autograd import value_and_grad  # noqa: PLC0415
+
+    both = value_and_grad(loss_of(xp, case, case.x))
+    params, update = updater(case, adam)
+
+    def step():
+        value, grads = both(params)
+        update(grads)
+        return float(value)
+
+    return step
+
+
+def in_mygrad(case, adam=False):
+    from mygrad.nnet import softmax_crossentropy  # noqa: PLC0415
+
+    params, update = updater(case, adam)
+
+    def step():
+        tensors = [mygrad.tensor(p, copy=False) for p in params]
+        *hidden, (W, b) = pairs(tensors)
+        h = case.x
+        for V, c in hidden:
+            h = mygrad.maximum(mygrad.matmul(h, V) + c, 0)
+        loss = softmax_crossentropy(mygrad.matmul(h, W) + b, case.t)
+        loss.backward()
+        update([t.grad for t in tensors])
+        return float(loss.data)
+
+    return step
+
+
+def training(case, **how):
+    return {
+        "tensorgrad": lambda: ours(case, **how),
+        "NumPy by hand": lambda: by_hand(case, **how),
+        "torch": torch and (lambda: in_torch(case, **how)),
+        "JAX jit": jax and (lambda: in_jax(case, **how)),
+        "autograd": autograd and (lambda: in_autograd(case, **how)),
+        "MyGrad": mygrad and (lambda: in_mygrad(case, **how)),
+    }
+
+
+def test_small_mlp_with_sgd(contest):
+    makers = training(Case(SMALL, 32))
+    contest("MLP 784-100-10, batch 32, SGD, one step", makers, aim=1.5, per_round=10)
+
+
+def test_large_mlp_with_adam(contest):
+    makers = training(Case(LARGE, 256), adam=True)
+    contest("MLP 784-1024-1024-10, batch 256, Adam", makers, aim=1.05)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-
-try:
-    import torch
-except ImportError:  # then the race is without it
-    torch = None
+from benchmarks.rivals import autograd, jax, mygrad, torch
 
 LENGTH = 250  # of four ops each
 DATA = np.linspace(0.1, 1.0, 10, dtype=np.float32)
@@ -55,60 +50,65 @@ def ours():
     return x.grad.data
 
 
-def test_chain_forward_and_backward(race):
-    rivals = {"numpy by hand": by_hand}
-    expected = by_hand()
-    np.testing.assert_allclose(ours(), expected, rtol=1e-5)
-    if torch is not None:
-        start = torch.from_numpy(DATA)
-        ones = torch.ones(10)
+def in_torch():
+    start, ones = torch.from_numpy(DATA), torch.ones(10)
 
-        def in_torch():
-            x = start.clone().requires_grad_()
-            chain(x, torch.tanh).backward(ones)
-            return x.grad.numpy()
+    def step():
+        x = start.clone().requires_grad_()
+        chain(x, torch.tanh).backward(ones)
+        return x.grad.numpy()
 
-        np.testing.assert_allclose(in_torch(), expected, rtol=1e-5)
-        rivals["torch"] = in_torch
-    race(ours, target="(aim: 1.0 x torch)", **rivals)
+    return step
 
 
-def test_chain_forward(race):
-    def forward():
-        return chain(tg.Variable(DATA), F.tanh).data
-
-    def plain():
-        return chain(DATA, np.tanh)
-
-    np.testing.assert_array_equal(forward(), plain())
-    race(forward, **{"numpy by hand": plain})
+def in_jax():
+    jnp = jax.numpy
+    x = jnp.asarray(DATA)
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(chain(x, jnp.tanh))))
+    return lambda: np.asarray(gradient(x))
 
 
-def test_chain_without_graph(race):
+def in_autograd():
+    from autograd import make_vjp  # noqa: PLC0415
+    from autograd import numpy as xp  # noqa: PLC0415
+
+    start, ones = make_vjp(lambda x: chain(x, xp.tanh)), np.ones_like(DATA)
+    return lambda: start(DATA)[0](ones)
+
+
+def in_mygrad():
+    def step():
+        x = mygrad.tensor(DATA)
+        chain(x, mygrad.tanh).backward()
+        return x.grad
+
+    return step
+
+
+def test_chain_forward_and_backward(contest):
+    makers = {
+        "tensorgrad": lambda: ours,
+        "NumPy by hand": lambda: by_hand,
+        "torch": torch and in_torch,
+        "JAX jit": jax and in_jax,
+        "autograd": autograd and in_autograd,
+        "MyGrad": mygrad and in_mygrad,
+    }
+    contest("1000-op chain on 10 floats, forward + backward", makers, aim=5.5)
+
+
+def test_chain_forward(contest):
+    makers = {
+        "tensorgrad": lambda: lambda: chain(tg.Variable(DATA), F.tanh).data,
+        "NumPy by hand": lambda: lambda: chain(DATA, np.tanh),
+    }
+    contest("its forward, recorded", makers)
+
+
+def test_chain_without_graph(contest):
     def forward():
         with tg.no_grad():
             return chain(tg.Variable(DATA), F.tanh).data
 
-    def plain():
-        return chain(DATA, np.tanh)
-
-    np.testing.assert_array_equal(forward(), plain())
-    race(forward, **{"numpy by hand": plain})
-
-
-@pytest.mark.parametrize("nodes", [1_000, 10_000, 100_000])
-def test_backward_is_linear_in_nodes(benchmark, nodes):
-    """Time per node should not grow with the graph; see the OPS column divided by the nodes."""
-
-    def graph():
-        y = x = tg.Variable(DATA)
-        for _ in range(nodes):
-            y = y + 1.0
-        return (x, y), {}
-
-    def backward(x, y):
-        y.backward()
-        assert x.grad is not None
-
-    benchmark.extra_info["nodes"] = nodes
-    benchmark.pedantic(backward, setup=graph, rounds=3)
+    makers = {"tensorgrad": lambda: forward, "NumPy by hand": lambda: lambda: chain(DATA, np.tanh)}
+    contest("its forward under no_grad", makers)
