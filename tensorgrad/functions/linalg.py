@@ -101,11 +101,14 @@ class Linear(Op):
         x, W = self.saved
         gy = dense(self, gy)
         to_b = len(self.edges) == 3 and self.edges[2] is not None
+        shape = gy.shape
+        if len(shape) != 2:
+            gy = self._rows(gy)  # one product, where each of a batch would be one
         gx = None if W is None else gy @ W.T
+        if gx is not None and len(shape) != 2:
+            gx = self.xp.reshape(gx, (*shape[:-1], gx.shape[-1]))
         if x is None and not to_b:
             return (gx, None, None)[: len(self.edges)]
-        if len(gy.shape) != 2:
-            gy = self._rows(gy)
         gW = None if x is None else (x if len(x.shape) == 2 else self._rows(x)).T @ gy
         gb = self.xp.sum(gy, axis=0) if to_b else None
         return (gx, gW, gb)[: len(self.edges)]
