@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from tensorgrad.backend import Array, Backend, is_basic
 from tensorgrad_backends import allocator
+from tensorgrad_backends.numpy_kernels import KERNELS
 
 _BLOCK = 1 << 17  # elements: with the arrays that they come from they fit into the L2 cache
 
@@ -196,6 +198,9 @@ class NumpyBackend(Backend):
             return None
         flat = [a.reshape(-1) for a in arrays]
         return [tuple([a[i : i + step] for a in flat]) for i in range(0, size, step)]
+
+    def kernel(self, name: str) -> Callable[..., Any] | None:
+        return KERNELS.get(name)
 
     def special(self, name: str) -> Any:
         try:

@@ -31,6 +31,11 @@ class Attention(Op):
 
     def forward(self, q: Array, k: Array, v: Array, bias: Array | None = None) -> tuple[Array, Array]:
         xp = self.xp
+        if bias is None and not self.dropout_ratio and self.kept[0] is None:
+            made = self.fused("attention", q, k, v, self.causal, self.scale)
+            if made is not None:
+                self.keep()
+                return made  # type: ignore[no-any-return]
         s = (q * self.scale) @ xp.matrix_transpose(k)
         if bias is not None:
             s = s + bias
@@ -66,6 +71,10 @@ class Attention(Op):
         q, k, v, p = self.saved
         to_q, to_k, to_v, *to_bias = (edge is not None for edge in self.edges)
         d = self.kept[0] if self.kept else None
+        if gy is not None and gp is None and d is None and not to_bias:
+            made = self.fused("attention_gradient", gy, q, k, v, p, self.scale, (to_q, to_k, to_v))
+            if made is not None:
+                return made  # type: ignore[no-any-return]
         gq = gk = gv = gs = None
         if gy is not None:
             if to_v:

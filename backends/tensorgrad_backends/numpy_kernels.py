@@ -1,0 +1,239 @@
+"""NumPy's fused kernels: formulas with temporaries, computed in place and in blocks that stay in the cache.
+
+Each serves contiguous float32 and float64, and gives None for what it does not serve. The formulas are those
+of the ops in `tensorgrad.functions`, which also say what they mean.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Array
+
+_BLOCK = 1 << 14  # elements: three or four such arrays fit the L2 cache
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+KERNELS: dict[str, Callable[..., Any]] = {}
+
+
+def kernel(made: Callable[..., Any]) -> Callable[..., Any]:
+    """Offer a function by its name."""
+    KERNELS[made.__name__] = made
+    return made
+
+
+def _served(*arrays: Array) -> bool:
+    """Whether these are of one floating dtype and shape, and contiguous."""
+    first = arrays[0]
+    return first.dtype in _FLOATS and all(
+        a.dtype == first.dtype and a.shape == first.shape and a.flags.c_contiguous for a in arrays
+    )
+
+
+def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same pieces of each array."""
+    flat = [a.reshape(-1) for a in arrays]
+    for start in range(0, flat[0].size, _BLOCK):
+        yield tuple([a[start : start + _BLOCK] for a in flat])
+
+
+def _scratch(like: Array, count: int) -> Array:
+    """Arrays as long as a block of `like`."""
+    return np.empty((count, min(like.size, _BLOCK)), like.dtype)
+
+
+# -- activations ---------------------------------------------------------------------------------
+
+_SQRT_HALF = math.sqrt(0.5)
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+
+
+@lru_cache
+def _erf() -> Any:
+    """SciPy's, or None."""
+    try:
+        return importlib.import_module("scipy.special").erf
+    except ImportError:
+        return None
+
+
+@kernel
+def gelu(x: Array) -> Array | None:
+    """``y = x (1 + erf(x / sqrt 2)) / 2``."""
+    erf = _erf()
+    if erf is None or not _served(x):
+        return None
+    y = np.empty_like(x)
+    for a, b in _blocks(x, y):
+        np.multiply(a, _SQRT_HALF, out=b)
+        erf(b, out=b)
+        b += 1
+        b *= a
+        b *= 0.5
+    return y
+
+
+@kernel
+def gelu_gradient(gy: Array, x: Array) -> Array | None:
+    """``gx = gy ((1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi))``."""
+    erf = _erf()
+    if erf is None or not _served(x, gy):
+        return None
+    gx = np.empty_like(x)
+    (scratch,) = _scratch(x, 1)
+    for g, a, b in _blocks(gy, x, gx):
+        s = scratch[: a.size]
+        np.multiply(a, a, out=s)
+        s *= -0.5
+        np.exp(s, out=s)
+        s *= a
+        s *= _DENSITY
+        np.multiply(a, _SQRT_HALF, out=b)
+        erf(b, out=b)
+        b += 1
+        b *= 0.5
+        b += s
+        b *= g
+    return gx
+
+
+# tanh_gelu(x) is x sigmoid(2 u) with u = c (x + d x^3): exp takes half the time of tanh.
+_SCALE = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715 * _SCALE
+
+
+def _one_and_exp(x: Array, out: Array) -> None:
+    """``1 + exp(-2 u)``; infinite, and its reciprocal 0, where that overflows."""
+    np.multiply(x, x, out=out)
+    out *= -_CUBIC
+    out -= _SCALE
+    out *= x
+    np.exp(out, out=out)
+    out += 1
+
+
+@kernel
+def tanh_gelu(x: Array) -> Array | None:
+    """``y = x / (1 + exp(-2 u))``."""
+    if not _served(x):
+        return None
+    y = np.empty_like(x)
+    with np.errstate(over="ignore"):
+        for a, b in _blocks(x, y):
+            _one_and_exp(a, b)
+            np.divide(a, b, out=b)
+    return y
+
+
+@kernel
+def tanh_gelu_gradient(gy: Array, x: Array) -> Array | None:
+    """``gx = gy s (1 + x (1 - s) 2 u')`` with ``s = 1 / (1 + exp(-2 u))``."""
+    if not _served(x, gy):
+        return None
+    gx = np.empty_like(x)
+    (scratch,) = _scratch(x, 1)
+    with np.errstate(over="ignore"):
+        for g, a, b in _blocks(gy, x, gx):
+            slope = scratch[: a.size]
+            np.multiply(a, a, out=slope)
+            np.multiply(slope, -_CUBIC, out=b)
+            b -= _SCALE
+            b *= a
+            np.exp(b, out=b)
+            b += 1
+            np.divide(1, b, out=b)
+            slope *= 3 * _CUBIC
+            slope += _SCALE
+            slope *= a
+            _times_slope(slope, b, g)
+    return gx
+
+
+def _times_slope(slope: Array, s: Array, g: Array) -> None:
+    """``s = g s (1 + slope (1 - s))``; overwrites `slope`."""
+    slope -= slope * s
+    slope += 1
+    s *= slope
+    s *= g
+
+
+@kernel
+def silu(x: Array) -> Array | None:
+    """``y = x / (1 + exp(-x))``."""
+    if not _served(x):
+        return None
+    y = np.empty_like(x)
+    with np.errstate(over="ignore"):
+        for a, b in _blocks(x, y):
+            np.negative(a, out=b)
+            np.exp(b, out=b)
+            b += 1
+            np.divide(a, b, out=b)
+    return y
+
+
+@kernel
+def silu_gradient(gy: Array, x: Array) -> Array | None:
+    """``gx = gy s (1 + x (1 - s))`` with ``s = 1 / (1 + exp(-x))``."""
+    if not _served(x, gy):
+        return None
+    gx = np.empty_like(x)
+    with np.errstate(over="ignore"):
+        for g, a, b in _blocks(gy, x, gx):
+            np.negative(a, out=b)
+            np.exp(b, out=b)
+            b += 1
+            np.divide(1, b, out=b)
+            _times_slope(a.copy(), b, g)
+    return gx
+
+
+# -- attention -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=32)
+def _future(queries: int, keys: int) -> Array:
+    """Where a key stands after a query; the last of both have the same place."""
+    return np.arange(keys) > np.arange(keys - queries, keys)[:, None]
+
+
+@kernel
+def attention(q: Array, k: Array, v: Array, causal: bool, scale: float) -> tuple[Array, Array] | None:
+    """``p = softmax(scale q k^T)`` and ``p v``, in the memory of the scores."""
+    if q.dtype not in _FLOATS or not q.dtype == k.dtype == v.dtype:
+        return None
+    p = q @ k.swapaxes(-1, -2)
+    p *= scale
+    if causal:
+        np.copyto(p, -math.inf, where=_future(*p.shape[-2:]))
+    top = np.maximum.reduce(p, axis=-1, keepdims=True)
+    if not np.isfinite(top).all():  # a query that may look nowhere, or an overflow
+        return None
+    p -= top
+    np.exp(p, out=p)
+    p /= np.add.reduce(p, axis=-1, keepdims=True)
+    return p @ v, p
+
+
+@kernel
+def attention_gradient(  # noqa: PLR0917  # what the op has saved, and its settings
+    gy: Array, q: Array, k: Array, v: Array, p: Array, scale: float, needs: tuple[bool, ...]
+) -> tuple[Array | None, ...] | None:
+    """The gradients of q, k and v; q or k may be None where the other one gets no gradient."""
+    if p.dtype not in _FLOATS or gy.dtype != p.dtype or v.dtype != p.dtype:
+        return None
+    to_q, to_k, to_v = needs
+    gv = p.swapaxes(-1, -2) @ gy if to_v else None
+    if not (to_q or to_k):
+        return None, None, gv
+    gs = gy @ v.swapaxes(-1, -2)
+    gs -= np.einsum("...ij,...ij->...i", p, gs)[..., None]
+    gs *= p
+    gs *= scale
+    return gs @ k if to_q else None, gs.swapaxes(-1, -2) @ q if to_k else None, gv
