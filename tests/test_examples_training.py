@@ -84,3 +84,70 @@ def test_a_free_run_follows_the_wave(example, tmp_path, model, capsys):
     assert run.errors[0] < 0.3
     assert pictures(tmp_path) == {f"{model}.png"}
     assert f"{model}: mean squared error 0.00" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def numpy_curve() -> list[float]:
+    """The losses of examples/backends.py on NumPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLES))
+        curve = importlib.import_module("backends").train("numpy", 20)
+    tg.seed(None)
+    return curve
+
+
+def test_the_same_script_on_every_backend(example, backend, numpy_curve, capsys):
+    curve = example("backends").main(["--backend", backend.name])[backend.name]
+    np.testing.assert_allclose(curve, numpy_curve, atol=1e-4)
+    assert numpy_curve[-1] < 0.4 * numpy_curve[0]
+    printed = capsys.readouterr().out
+    assert f"{backend.name}: 20 steps in " in printed
+    assert f"\n  20{curve[-1]:18.6f}\n" in printed
+
+
+@on_numpy
+@pytest.mark.parametrize(("model", "goal"), [("lstm", 1.8), ("gpt", 2.3)])
+def test_text_is_learned(example, tmp_path, model, goal, capsys):
+    text = example("text")
+    zen = text.zen()
+    assert zen.startswith("The Zen of Python")
+    assert text.entropy("abab") == pytest.approx(np.log(2))
+    losses, sample = text.main(["--quick", "--model", model, "--out", str(tmp_path)])
+    assert losses[-1] < goal < text.entropy(zen) - 0.7
+    assert sample.startswith("The ")
+    assert len(sample) == 404
+    assert set(sample) <= set(zen)
+    assert sample in capsys.readouterr().out
+    assert pictures(tmp_path) == {f"{model}.png"}
+
+
+@on_numpy
+def test_a_text_of_ones_own(example, tmp_path):
+    """What follows is certain, so the loss falls to almost nothing, and the sample is the text."""
+    text = example("text")
+    (tmp_path / "own.txt").write_text("abc " * 40)
+    chosen = [
+        "--text",
+        str(tmp_path / "own.txt"),
+        "--out",
+        str(tmp_path),
+        "--model",
+        "lstm",
+        "--epochs",
+        "20",
+    ]
+    losses, sample = text.main(chosen)
+    assert losses[-1] < 0.2
+    assert sample[4:24] == "abc " * 5
+
+
+@on_numpy
+def test_the_licence_is_found_or_the_error_says_where_it_was_sought(example, tmp_path, monkeypatch):
+    text = example("text")
+    (tmp_path / "lib").mkdir()
+    monkeypatch.setattr(text.os, "__file__", str(tmp_path / "lib" / "os.py"))
+    monkeypatch.setattr(text.sys, "base_prefix", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"Name another text: --text FILE"):
+        text.licence()
+    (tmp_path / "LICENSE.txt").write_text("A. HISTORY")
+    assert text.licence() == "A. HISTORY"
