@@ -171,6 +171,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if skipped:
         reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
         terminalreporter.write_line(f"{len(skipped)} device tests not run: {reason}")
+        for report in skipped:
+            terminalreporter.write_line(f"  {report.nodeid}")
 
 
 # -- inputs --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ WAITS: Waits = Counter()
 """How often the host waited for the device since `counting` began, by what made it wait."""
 
 COPIES: Counter[str] = Counter()
-"""How often arrays were copied from the host to the device."""
+"""How often arrays were copied from the host to the device, by what they were."""
 
 REAL: Any = None
 """The CuPy that is installed: its signatures count."""

@@ -112,7 +112,7 @@ def _finish(cupy: ModuleType, real: Any) -> None:
         if isinstance(obj, ndarray):
             obj = obj._a
         elif isinstance(obj, np.ndarray | list):
-            COPIES["array"] += 1
+            COPIES[f"{np.asarray(obj).dtype} of {np.ndim(obj)} axes"] += 1
         return ndarray(np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
 
     def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
