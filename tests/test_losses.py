@@ -40,6 +40,7 @@ X, X3 = normal(6, 4), normal(3, 4, 5)
 T, T3 = np.array([0, 3, 1, -100, 2, 3]), RNG.integers(0, 4, (3, 5))
 W = np.array([0.5, 1.0, 2.0, 0.25])
 CASES = {
+    "squares": ("mean_squared_error", "mse_loss", (X, normal(6, 4)), {}),
     "l1": ("l1_loss", "l1_loss", (X, normal(6, 4)), {}),
     "huber": ("huber_loss", "huber_loss", (X, normal(6, 4)), {"delta": 0.7}),
     "labels": ("cross_entropy", "cross_entropy", (X, T), {}),
