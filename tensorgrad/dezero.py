@@ -8,7 +8,8 @@ are here, and nowhere in tensorgrad's own API.
 
 from __future__ import annotations
 
-import runpy
+import ast
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from types import ModuleType
 from typing import Any
 
 import tensorgrad
+from tensorgrad import utils
+from tensorgrad.backend import is_array
 from tensorgrad.downloads import cache_folder
 
 SUBMODULES = (
@@ -109,8 +112,63 @@ def as_dezero() -> Iterator[None]:
                 sys.modules[name] = module
 
 
+@contextmanager
+def _drawing_or_text() -> Iterator[None]:
+    """Where Graphviz is missing, a graph is written as text and the script goes on, as in the book."""
+    if shutil.which("dot"):
+        yield
+        return
+    draw = utils.plot_dot_graph
+
+    def write(output: Any, verbose: bool = True, to_file: str | Path = "graph.png") -> Any:
+        path = Path(to_file).with_suffix(".dot")
+        sys.stderr.write(f"{to_file} is not drawn: Graphviz is not installed. Its text is in {path}.\n")
+        return draw(output, verbose, path)
+
+    vars(utils)["plot_dot_graph"] = write
+    try:
+        yield
+    finally:
+        vars(utils)["plot_dot_graph"] = draw
+
+
+class _FloatCalls(ast.NodeTransformer):
+    """Calls of ``float`` become calls of `_float`: the book has arrays of shape (1, 1) made numbers.
+
+    NumPy once allowed that of any array with one element, and now of those without axes alone.
+    """
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "float":
+            node.func.id = _float.__name__
+        return node
+
+
+def _float(x: Any = 0.0) -> float:
+    return float(tensorgrad.Variable(x) if is_array(x) else x)
+
+
+def _execute(path: Path) -> dict[str, Any]:
+    """Run a file as Python runs a script; its global names."""
+    tree = ast.parse(path.read_bytes(), str(path))
+    code = compile(_FloatCalls().visit(tree), str(path), "exec")
+    module = ModuleType("__main__")
+    vars(module).update({"__file__": str(path), _float.__name__: _float})
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        exec(code, vars(module))
+    finally:
+        sys.modules["__main__"] = before
+    return dict(vars(module))
+
+
 def run(script: str | Path, arguments: list[str] | None = None) -> dict[str, Any]:
     """Run a script of the book, and give its global names.
+
+    Where Graphviz is not installed, the graphs that it draws are written as text beside their pictures.
+    ``float(x)`` takes an array of one element, whatever its axes, as NumPy did when the book was written.
 
     Parameters
     ----------
@@ -130,8 +188,8 @@ def run(script: str | Path, arguments: list[str] | None = None) -> dict[str, Any
     where = str(path.parent.resolve())
     sys.path.insert(0, where)  # as for a script that Python runs
     try:
-        with as_dezero():
-            return runpy.run_path(str(path), run_name="__main__")
+        with _drawing_or_text(), as_dezero():
+            return _execute(path)
     finally:
         sys.argv = argv
         sys.path.remove(where)

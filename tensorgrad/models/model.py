@@ -42,7 +42,7 @@ class Model(Layer):
 
         Raises
         ------
-        RuntimeError
+        FileNotFoundError
             If Graphviz is not installed.
         """
         with using_config("enable_backprop", True):
