@@ -44,7 +44,8 @@ def test_weights_are_those_of_the_book():
     np.random.seed(3)
     want = (np.random.randn(5, 4, 3, 3) * np.sqrt(1 / (5 * 3 * 3))).astype(np.float32)
     assert_close(layer.W, want, rtol=1e-6, atol=0)
-    assert L.Deconv2d is L.ConvTranspose2d
+    assert type(layer).__name__ == "Deconv2d"  # scripts of the book tell layers apart so
+    assert isinstance(layer, L.ConvTranspose2d)
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)

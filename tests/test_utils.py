@@ -257,6 +257,7 @@ def test_array_equal_and_array_allclose(var):
     assert utils.array_allclose(var([1.0, 2.0]), var([1.001, 2.0]), rtol=1e-2)
     assert utils.array_allclose(0.0, 1e-6)
     assert not utils.array_allclose(0.0, 1e-4)
+    assert utils.array_equal(np.ones(2).data, [1.0, 1.0])  # what .data of a NumPy array is
     assert type(utils.array_equal(1, 1)) is bool
     assert type(utils.array_allclose(1, 1)) is bool
 

@@ -325,7 +325,8 @@ class ConvTranspose2d(TransposedConvolution):
     function = F.conv_transpose2d
 
 
-Deconv2d = ConvTranspose2d
+class Deconv2d(ConvTranspose2d):
+    """The book's name of `ConvTranspose2d`, in all else the same."""
 
 
 class ConvTranspose3d(TransposedConvolution):

@@ -71,7 +71,7 @@ def make_arrays(
 def to_numpy(x: Any) -> NumpyArray:
     """The values of a Variable, an array of any registered library or a number, on the host."""
     array = x.data if isinstance(x, Variable) else x
-    if isinstance(array, list | tuple):
+    if isinstance(array, list | tuple | memoryview):
         return np.asarray(array)
     owner = backend_of(array)
     return np.asarray(array) if owner is None else owner.to_numpy(array)
