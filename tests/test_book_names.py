@@ -132,6 +132,13 @@ MODELS = """
 Model()
 Sequential(*layers)
 MLP(fc_output_sizes, activation=F.sigmoid)
+VGG16(pretrained=False)
+VGG16.preprocess(image, size=(224, 224), dtype=np.float32)
+ResNet(n_layers=152, pretrained=False)
+ResNet50(pretrained=False)
+ResNet101(pretrained=False)
+ResNet152(pretrained=False)
+SqueezeNet(pretrained=False)
 """
 
 OPTIMIZERS = """

@@ -221,13 +221,15 @@ import sys
 import numpy as np
 from tensorgrad import datasets, dezero
 
+script, root = sys.argv[1:]
+
 class MNIST(datasets.MNIST):
     def __init__(self, *args, **options):
-        super().__init__(*args, root=sys.argv[2], **options)
+        super().__init__(*args, root=root, **options)
 
 datasets.MNIST = MNIST
 np.random.seed(0)
-dezero.run(sys.argv[1])
+dezero.run(script)
 """
 
 
