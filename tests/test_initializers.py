@@ -202,3 +202,14 @@ def test_the_seed_of_a_backend_seeds_what_it_draws_from(backend):
     backend.seed(9)
     assert_close(backend.to_numpy(backend.uniform((3,), backend.xp.float64)), one, rtol=0, atol=0)
     assert (np.random.get_state()[1] == state).all()
+
+
+def test_large_weights_are_drawn_in_parts_with_the_numbers_of_one_call(monkeypatch):
+    shape = (7, 13)
+    np.random.seed(2)
+    want = np.random.randn(*shape)
+    monkeypatch.setattr(I, "_PART", 10)
+    for kind, dtype in [(I.Normal(1.0), np.float64), (I.LeCunNormal(), np.float32)]:
+        np.random.seed(2)
+        scale = 1.0 if dtype == np.float64 else np.sqrt(1 / 7)
+        np.testing.assert_array_equal(kind(shape, dtype), want.astype(dtype) * dtype(scale))

@@ -180,7 +180,8 @@ class LeCunNormal(_Scaled):
         found_in, found_out = fans(shape)
         fan_in = found_in if fan_in is None else fan_in
         scale = self.deviation(fan_in, found_out if fan_out is None else fan_out)
-        drawn: NumpyArray = _normal(shape).astype(dtype) * scale
+        drawn = _normal(shape, dtype)
+        drawn *= scale
         return drawn
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int) -> NumpyArray:
@@ -280,8 +281,17 @@ class Orthogonal(Initializer):
         return found
 
 
-def _normal(shape: Shape) -> NumpyArray:
-    return np.asarray(randomness.host().standard_normal(shape))
+_PART = 1 << 20
+"""How many numbers are drawn at once: large weights of float32 need no array of float64 beside them."""
+
+
+def _normal(shape: Shape, dtype: Any = np.float64) -> NumpyArray:
+    host = randomness.host()
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, _PART):  # the numbers are those of a single call
+        part = drawn[start : start + _PART]
+        part[:] = host.standard_normal(part.size)
+    return drawn.reshape(shape)
 
 
 def _uniform(shape: Shape, bound: float) -> NumpyArray:

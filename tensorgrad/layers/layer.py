@@ -282,9 +282,12 @@ class Layer:
         return named
 
     def _load(
-        self, arrays: Mapping[str, Array], what: str, where: str, strict: bool
+        self, arrays: Mapping[str, Array], what: str, where: str, strict: bool, *, copy: bool = True
     ) -> tuple[list[str], list[str]]:
-        """Give the parameters these arrays: all of them, or none if one does not fit."""
+        """Give the parameters these arrays: all of them, or none if one does not fit.
+
+        With ``copy=False`` they are nobody else's and need not be copied.
+        """
         slots = {slot.path: slot for slot in self._slots()}
         missing = [key for key in slots if key not in arrays]
         unexpected = [key for key in arrays if key not in slots]
@@ -304,7 +307,7 @@ class Layer:
                 "loaded. Was it saved from a model of other sizes?\n  " + "\n  ".join(faults)
             )
         found = [slot for key, slot in slots.items() if key in arrays]
-        ready = [(slot, slot.placed(arrays[slot.path])) for slot in found]
+        ready = [(slot, slot.placed(arrays[slot.path], copy)) for slot in found]
         for slot, data in ready:
             slot.parameter.data = data
         return missing, unexpected
@@ -348,7 +351,8 @@ class Layer:
             If the file is damaged, or does not fit: the message names every parameter of another
             shape, every one that is missing and every one that is unexpected.
         """
-        self._load(self.own_names(weights.read(path)), f"load_weights: {path}", "in the file", True)
+        arrays = self.own_names(weights.read(path))
+        self._load(arrays, f"load_weights: {path}", "in the file", True, copy=False)
 
     def own_names(self, state: Mapping[str, Array]) -> Mapping[str, Array]:
         """A state, or what was in a file, under the paths of this layer's parameters: here, as it is.
@@ -398,24 +402,26 @@ class _Slot(NamedTuple):
             return f"expected dtype {dtype}, got {array.dtype}"
         return None
 
-    def placed(self, array: Array) -> Any:
-        """A copy of the array in the library, on the device and in the dtype of the parameter."""
+    def placed(self, array: Array, copy: bool) -> Any:
+        """The array, or a copy, in the library, on the device and in the dtype of the parameter."""
         p = self.parameter
         if p.data is not None:
-            data = _copied(array, p.backend, p.device)
+            data = _moved(array, p.backend, p.device, copy)
             return data if data.dtype == p.dtype else p.backend.xp.astype(data, p.dtype)
         spec = self.layer.lazy_spec(self.name)
         place, device = self.layer._place or ("numpy", None)
-        data = _copied(array, get_backend(place), device)
+        data = _moved(array, get_backend(place), device, copy)
         if spec is None or spec[1] is None:
             return data
         dtype = getattr(get_backend(place).xp, np.dtype(spec[1]).name)
         return data if data.dtype == dtype else get_backend(place).xp.astype(data, dtype)
 
 
-def _copied(array: Array, target: Backend, device: Any) -> Array:
-    """An array in another library or on another device, in memory of its own."""
+def _moved(array: Array, target: Backend, device: Any, copy: bool) -> Array:
+    """An array in another library or on another device; with `copy` in memory of its own."""
     moved = transfer(array, target, device)
+    if not copy:
+        return moved
     shared = moved is array or (isinstance(moved, np.ndarray) and not moved.flags.owndata)
     return target.copy(moved) if shared else moved
 

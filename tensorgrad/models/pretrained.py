@@ -38,7 +38,7 @@ class Pretrained(Model):
         """Load what `fetch` gave: all of it, or nothing if something does not fit."""
         if fetched is not None:
             what = f"{type(self).__name__}: {fetched.path}"
-            self._load(self.own_names(fetched.arrays), what, "in the file", True)
+            self._load(self.own_names(fetched.arrays), what, "in the file", True, copy=False)
 
 
 def fetch(name: str, source: Source, url: str | None, sha256: str | None) -> Fetched | None:

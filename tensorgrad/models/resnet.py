@@ -62,7 +62,8 @@ class ResNet(Pretrained):
     Notes
     -----
     `forward` takes pictures of shape (N, 3, H, W) of any size, prepared with `preprocess`, and gives logits
-    of shape (N, n_classes). Predict under `tensorgrad.test_mode`.
+    of shape (N, n_classes). Predict under `tensorgrad.test_mode`. For classes of your own load the weights,
+    then replace the last layer: ``model.fc6 = L.Linear(10)``.
 
     The first convolution has no bias: a normalisation follows, which takes it off again. That of the book's
     files is taken into the running mean of `bn1`.

@@ -58,7 +58,8 @@ class VGG16(Pretrained):
     that others trained are for 224 x 224. Predict under `tensorgrad.test_mode`: `fc6` and `fc7` have
     dropout.
 
-    The book's weights, which are Caffe's, and torchvision's want pictures of another `style`.
+    The book's weights, which are Caffe's, and torchvision's want pictures of another `style`. For classes of
+    your own load the weights, then replace the last layer: ``model.fc8 = L.Linear(10)``.
 
     References
     ----------
