@@ -85,6 +85,19 @@ def test_attention(dtype, causal, compare):
     compare(lambda q, v: F.scaled_dot_product_attention(q, k[:1], v, causal=causal), q[:, :, -3:], v)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lstm(dtype, compare):
+    T, N, D, H = 6, 3, 4, 5
+    arrays = [
+        numbers(dtype, *s, scale=0.5) for s in ((T, N, D), (N, H), (N, H), (D, 4 * H), (H, 4 * H), (4 * H,))
+    ]
+    a = numbers(dtype, T, N, 4 * H)
+    assert get_backend("numpy").kernel("lstm")(a, arrays[1], arrays[2], arrays[4]) is not None
+    compare(lambda *xs: F.lstm(*xs)[0], *arrays)
+    compare(lambda *xs: F.lstm(*xs)[2], *arrays)
+    compare(lambda *xs: F.lstm(arrays[0], *xs)[0], *arrays[1:])  # the input gets no gradient
+
+
 def test_attention_of_keys_that_a_query_may_not_see():
     """What stands in the future does not count, whatever it is."""
     q, k, v = numbers("float64", 3, 4, 2, scale=1.0)

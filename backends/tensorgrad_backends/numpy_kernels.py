@@ -237,3 +237,75 @@ def attention_gradient(  # noqa: PLR0917  # what the op has saved, and its setti
     gs *= p
     gs *= scale
     return gs @ k if to_q else None, gs.swapaxes(-1, -2) @ q if to_k else None, gv
+
+
+# -- recurrent networks --------------------------------------------------------------------------
+
+
+@kernel
+def lstm(a: Array, h: Array, c: Array, U: Array) -> tuple[Array, Array, Array] | None:
+    """All steps from the products of their inputs: all h, all c and the gates, in the memory of `a`.
+
+    A sigmoid is ``(tanh(a / 2) + 1) / 2``, so that one call of tanh serves the four gates.
+    """
+    if a.dtype not in _FLOATS or not a.dtype == h.dtype == c.dtype == U.dtype:
+        return None
+    (T, N, _), H = a.shape, h.shape[1]
+    hs, cs = np.empty((2, T, N, H), a.dtype)
+    of_h, iu = np.empty((N, 4 * H), a.dtype), np.empty((N, H), a.dtype)
+    for t in range(T):
+        g = a[t]
+        g += np.matmul(h, U, out=of_h)
+        s = g[:, : 3 * H]
+        s *= 0.5
+        np.tanh(g, out=g)
+        s += 1
+        s *= 0.5
+        f, i, o, u = g[:, :H], g[:, H : 2 * H], g[:, 2 * H : 3 * H], g[:, 3 * H :]
+        c = np.multiply(f, c, out=cs[t])
+        c += np.multiply(i, u, out=iu)
+        h = np.tanh(c, out=hs[t])
+        h *= o
+    return hs, cs, a
+
+
+@kernel
+def lstm_gradient(  # noqa: PLR0917  # what arrives, and what the op has saved
+    ghs: Array | None, gcs: Array | None, c0: Array, U: Array, cs: Array, gates: Array
+) -> tuple[Array, Array, Array] | None:
+    """The gradients of `a` in `lstm`, of the first h and of the first c; those of all h or c may be None."""
+    given = [g for g in (ghs, gcs, c0, U, cs, gates) if g is not None]
+    if gates.dtype not in _FLOATS or any(g.dtype != gates.dtype for g in given):
+        return None
+    T, N, H = cs.shape
+    ga = np.empty_like(gates)
+    gh, gc, tanh, slope = np.zeros((4, N, H), gates.dtype)
+    slopes = np.empty((N, 3 * H), gates.dtype)
+    back = U.T
+    for t in reversed(range(T)):
+        g, s = ga[t], gates[t]
+        f, i, o, u = s[:, :H], s[:, H : 2 * H], s[:, 2 * H : 3 * H], s[:, 3 * H :]
+        if ghs is not None:
+            gh += ghs[t]
+        if gcs is not None:
+            gc += gcs[t]
+        np.tanh(cs[t], out=tanh)
+        np.multiply(gh, tanh, out=g[:, 2 * H : 3 * H])
+        tanh *= tanh
+        np.subtract(1, tanh, out=tanh)
+        tanh *= o
+        tanh *= gh
+        gc += tanh
+        np.multiply(gc, cs[t - 1] if t else c0, out=g[:, :H])
+        np.multiply(gc, u, out=g[:, H : 2 * H])
+        np.multiply(gc, i, out=g[:, 3 * H :])
+        sigmoids = s[:, : 3 * H]
+        np.subtract(1, sigmoids, out=slopes)
+        slopes *= sigmoids
+        g[:, : 3 * H] *= slopes
+        np.multiply(u, u, out=slope)
+        np.subtract(1, slope, out=slope)
+        g[:, 3 * H :] *= slope
+        gc *= f
+        np.matmul(g, back, out=gh)
+    return ga, gh, gc

@@ -27,13 +27,18 @@ class Recurrence(Op):
     def _start(self, x: Array, W: Array, b: Array) -> list[Array]:
         """What the inputs give to the gates at each step; keeps the mask."""
         xp = self.xp
-        T, N, D = x.shape
-        a = xp.reshape(xp.reshape(x, (T * N, D)) @ W + b, (T, N, W.shape[1]))
+        a = self._of_inputs(x, W, b)
+        T = x.shape[0]
         if self.masked:
             (lengths,) = self.kept
             steps = xp.arange(T, dtype=lengths.dtype, device=self.backend.device(x))
             self.keep(xp.expand_dims(xp.expand_dims(steps, axis=1) < lengths, axis=-1))
         return [a[t, ...] for t in range(T)]
+
+    def _of_inputs(self, x: Array, W: Array, b: Array) -> Array:
+        """``x W + b`` at all steps, in memory of its own."""
+        T, N, D = x.shape
+        return self.xp.reshape(_plus(self.xp.reshape(x, (T * N, D)) @ W, b), (T, N, W.shape[1]))
 
     def _steps(self, x: ArrayLike) -> list[ArrayLike]:
         """The parts of an array by its first axis, at the level of this backward."""
@@ -61,23 +66,27 @@ class Recurrence(Op):
         x: ArrayLike,
         W: ArrayLike,
         before: list[ArrayLike],
-        to_x: list[ArrayLike],
-        to_h: list[ArrayLike],
+        to_x: list[ArrayLike] | Array,
+        to_h: list[ArrayLike] | Array,
     ) -> tuple[ArrayLike, ...]:
         """The gradients of x, W, U and b from those of the gates: as x meets them, and as h does."""
         xp = self.xp
         x_edge, (w, u, b) = self.edges[0], (self.edges[i] for i in self.places)
-        ga = xp.concat(to_x, axis=0) if x_edge is not None or w is not None or b is not None else None
+        ga = self._rows(to_x) if x_edge is not None or w is not None or b is not None else None
         gx = gW = gU = None
         if x_edge is not None:
             gx = xp.reshape(ga @ W.T, (len(to_x), to_x[0].shape[0], W.shape[0]))
         if w is not None:
             gW = xp.reshape(x, (-1, x.shape[-1])).T @ ga
         if u is not None:
-            gU = xp.concat(before, axis=0).T @ (
-                ga if to_h is to_x and ga is not None else xp.concat(to_h, axis=0)
-            )
+            gU = xp.concat(before, axis=0).T @ (ga if to_h is to_x and ga is not None else self._rows(to_h))
         return gx, gW, gU, (None if b is None else xp.sum(ga, axis=0))
+
+    def _rows(self, steps: list[ArrayLike] | Array) -> ArrayLike:
+        """The rows of all steps, which are a list or an array (T, N, n)."""
+        if isinstance(steps, list):
+            return self.xp.concat(steps, axis=0)
+        return self.xp.reshape(steps, (-1, steps.shape[-1]))
 
 
 class ElmanSequence(Recurrence):
@@ -125,6 +134,10 @@ class LstmSequence(Recurrence):
     def forward(self, x: Array, h: Array, c: Array, *weights: Array) -> tuple[Array, ...]:
         W, U, b = weights
         xp, H = self.xp, h.shape[-1]
+        if not self.masked and self.backend.kernel("lstm") is not None:  # all steps in one
+            made = self.fused("lstm", self._of_inputs(x, W, b), h, c, U)
+            if made is not None:
+                return made  # type: ignore[no-any-return]
         hs, cs, gates = [], [], []
         for t, a in enumerate(self._start(x, W, b)):
             made = self.fused("lstm_step", a, of_h := h @ U, c)
@@ -146,11 +159,15 @@ class LstmSequence(Recurrence):
         return s[:, 2 * H :] * xp.tanh(new), new, xp.concat([s, u], axis=1)
 
     def backward(self, ghs: ArrayLike, gcs: ArrayLike, ggates: ArrayLike) -> tuple[ArrayLike, ...]:
-        x, h0, c0, W, U, hs, cs, gates = self.saved
+        _, _, c0, _, U, hs, cs, gates = self.saved
         if not self.recording and self.backend.kernel("lstm_step_gradient") is not None:
             made = self._fused_backward(ghs, gcs, ggates)
             if made is not None:
                 return made
+        if not self.masked and ggates is None:
+            made = self.fused("lstm_gradient", ghs, gcs, c0, U, cs, gates)
+            if made is not None:
+                return self._given(made[0], *made[1:])
         xp, H = self.xp, _size(U)
         tanh = xp.tanh(cs)
         s, o, u = (gates[:, :, a * H : b * H] for a, b in ((0, 3), (2, 3), (3, 4)))
@@ -175,13 +192,18 @@ class LstmSequence(Recurrence):
             if self.masked:
                 gc, gh = gc + c_by, gh + h_by
         ga.reverse()
-        gx, gW, gU, gb = self._of_products(x, W, [h0, *hs[:-1]], ga, ga)
+        return self._given(ga, gh, gc)
+
+    def _given(self, ga: list[ArrayLike] | Array, gh: ArrayLike, gc: ArrayLike) -> tuple[ArrayLike, ...]:
+        """The gradients of all inputs from those of the gates, the first h and the first c."""
+        x, h0, _, W, _, hs, *_ = self.saved
+        gx, gW, gU, gb = self._of_products(x, W, [h0, *self._steps(hs)[:-1]], ga, ga)
         to_h0, to_c0 = self.edges[1] is not None, self.edges[2] is not None
         return gx, (gh if to_h0 else None), (gc if to_c0 else None), gW, gU, gb
 
     def _fused_backward(self, ghs: Array, gcs: Array, ggates: Array) -> tuple[Array, ...] | None:
         """The gradients by the backend's kernel for a step, if it serves these arrays."""
-        x, h0, c0, W, U, hs, cs, gates = self.saved
+        _, _, c0, _, U, hs, cs, gates = self.saved
         T, zeros = hs.shape[0], self.xp.zeros_like(hs[0, ...])
         to_h, to_c, to_gates = (self._arrived(g, T) for g in (ghs, gcs, ggates))
         ga = []
@@ -199,9 +221,7 @@ class LstmSequence(Recurrence):
             if self.masked:
                 gc, gh = gc + c_by, gh + h_by
         ga.reverse()
-        gx, gW, gU, gb = self._of_products(x, W, [h0, *self._steps(hs)[:-1]], ga, ga)
-        to_h0, to_c0 = self.edges[1] is not None, self.edges[2] is not None
-        return gx, (gh if to_h0 else None), (gc if to_c0 else None), gW, gU, gb
+        return self._given(ga, gh, gc)
 
 
 class GruSequence(Recurrence):

@@ -53,6 +53,7 @@ class MLP(Model):
     def forward(self, x: Any) -> Variable:
         *hidden, last = self.layers
         for layer in hidden:
-            x = self.activation(layer(x))
+            x = layer(x)  # in a line of its own: what it was given is free before the activation
+            x = self.activation(x)
         y: Variable = last(x)
         return y
