@@ -13,6 +13,7 @@ from tensorgrad.core import Parameter as Parameter
 from tensorgrad.core import Variable as Variable
 from tensorgrad.core import as_array as as_array
 from tensorgrad.core import as_variable as as_variable
+from tensorgrad.core import autocast as autocast
 from tensorgrad.core import get_default_backend as get_default_backend
 from tensorgrad.core import no_grad as no_grad
 from tensorgrad.core import seed as seed

@@ -22,7 +22,7 @@ def square_records() -> bool:
 def test_the_modes_are_on_by_default():
     assert Config.enable_backprop
     assert Config.train
-    assert repr(Config) == "Config(enable_backprop=True, train=True)"
+    assert repr(Config) == "Config(enable_backprop=True, train=True, precision=None)"
 
 
 def test_no_grad_records_nothing():

@@ -2,6 +2,7 @@
 
 from tensorgrad.core import backward as backward
 from tensorgrad.core.config import Config as Config
+from tensorgrad.core.config import autocast as autocast
 from tensorgrad.core.config import no_grad as no_grad
 from tensorgrad.core.config import test_mode as test_mode
 from tensorgrad.core.config import using_config as using_config

@@ -12,16 +12,19 @@ class State(NamedTuple):
 
     enable_backprop: bool = True
     train: bool = True
+    precision: str | None = None  # of `autocast`
 
+
+_SWITCHES = ("enable_backprop", "train")
 
 STATE: ContextVar[State] = ContextVar("tensorgrad.config", default=State())  # noqa: B039  # a NamedTuple cannot change
 """What the hot path reads: ``STATE.get().enable_backprop``."""
 
 
-_CHANGED: dict[tuple[State, str, bool], State] = {}
+_CHANGED: dict[tuple[State, str, Any], State] = {}
 
 
-def _changed(state: State, name: str, value: bool) -> State:
+def _changed(state: State, name: str, value: Any) -> State:
     """The state with one value changed; made once, as there are few."""
     key = (state, name, value)
     changed = _CHANGED.get(key)
@@ -31,8 +34,8 @@ def _changed(state: State, name: str, value: bool) -> State:
 
 
 def _check(name: str) -> None:
-    if name not in State._fields:
-        raise LookupError(f"no configuration is named {name!r}; there are: {', '.join(State._fields)}")
+    if name not in _SWITCHES:
+        raise LookupError(f"no configuration is named {name!r}; there are: {', '.join(_SWITCHES)}")
 
 
 class _Config:
@@ -44,6 +47,8 @@ class _Config:
         Whether ops record the graph that a backward needs.
     train : bool
         Whether dropout, batch normalisation and the like behave as in training.
+    precision : str or None
+        What `autocast` says; it is set by that alone.
 
     Examples
     --------
@@ -54,6 +59,7 @@ class _Config:
     __slots__ = ()
     enable_backprop: bool
     train: bool
+    precision: str | None
 
     def __getattribute__(self, name: str) -> Any:
         if name in State._fields:
@@ -147,3 +153,65 @@ def test_mode() -> using_config:
 
 
 test_mode.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
+
+
+class autocast(ContextDecorator):
+    """Compute products and convolutions in half precision in this block, or in calls of a decorated function.
+
+    `matmul`, `linear`, `tensordot`, convolutions and their transposes take float32 inputs in the dtype given
+    here, forward and backward. Softmax, attention, losses, normalisation, sums and other reductions,
+    recurrent sequences, exponentials, logarithms and powers take half-precision inputs in float32. Every
+    other op computes in the dtype of its inputs, as everywhere. float64 is left alone. Parameters stay as
+    they are: those in float32 are the master weights, cast where they are used, and so are their gradients.
+
+    Parameters
+    ----------
+    dtype : {'float16', 'bfloat16', None}
+        None switches it off in an inner block.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is another.
+    TypeError
+        By the first op that needs it, if the library of the arrays lacks the dtype: NumPy has no bfloat16.
+
+    Notes
+    -----
+    Call the model and the loss in the block; backward may be called outside. Gradients in float16 that are
+    smaller than 6e-8 are lost: `tensorgrad.optimizers.GradScaler` scales them up. bfloat16 has the range of
+    float32 and needs none. NumPy has no fast products in float16: there it only shows what would happen.
+
+    References
+    ----------
+    Micikevicius et al., "Mixed precision training", ICLR 2018.
+
+    Examples
+    --------
+    >>> x, W = np.ones((2, 3), np.float32), tg.Parameter(np.ones((3, 2), np.float32))
+    >>> with tg.autocast("float16"):
+    ...     y = F.matmul(x, W)
+    ...     loss = F.sum(y)
+    >>> print(y.dtype, loss.dtype)
+    float16 float32
+    >>> loss.backward()
+    >>> W.grad.dtype
+    dtype('float32')
+    """
+
+    def __init__(self, dtype: str | None) -> None:
+        if dtype not in ("float16", "bfloat16", None):
+            raise ValueError(f"autocast: expected 'float16', 'bfloat16' or None; got {dtype!r}")
+        self._dtype = dtype
+        self._before: list[str | None] = []
+
+    def _recreate_cm(self) -> autocast:
+        return autocast(self._dtype)
+
+    def __enter__(self) -> None:
+        state = STATE.get()
+        self._before.append(state.precision)
+        STATE.set(_changed(state, "precision", self._dtype))
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.set(_changed(STATE.get(), "precision", self._before.pop()))

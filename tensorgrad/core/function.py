@@ -96,6 +96,7 @@ class Function:
     fresh: ClassVar[bool] = False  # backward returns arrays that nothing else refers to
     on_arrays: ClassVar[bool] = False  # backward can run on raw arrays
     discards: ClassVar[bool] = False  # backward gives 0 to values that were thrown away
+    precision: ClassVar[str | None] = None  # under autocast: "half" or "full", of its floating inputs
     elementwise: ClassVar[bool] = False  # of each element of y alone does each of gx depend, and on its gy
     _plan: ClassVar[tuple[Input | Output, ...] | None] = None
     _select: ClassVar[Any] = staticmethod(_selector(None))
@@ -158,10 +159,13 @@ class Function:
 
     # -- the call --------------------------------------------------------------------------------
 
-    def __call__(self, *inputs: Any) -> Any:  # noqa: C901, PLR0912  # the hot path
+    def __call__(self, *inputs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  # the hot path
         if self.edges:  # a second call of an instance gets a node of its own
             return self._uncalled()(*inputs)
-        recording = STATE.get().enable_backprop
+        state = STATE.get()
+        recording = state.enable_backprop
+        if state.precision is not None and self.precision is not None:
+            inputs = _in_precision(self, inputs, state.precision)
         backend: Any = None
         arrays = []
         edges: list[Edge | None] = []
@@ -346,6 +350,19 @@ def _twin(node: _F) -> _F:
     return twin
 
 
+class AsType(Op):
+    """``y = x`` in another dtype; ``dy/dx = 1``: the engine gives the gradient the dtype of x."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def forward(self, x: Array) -> Array:
+        return self.xp.astype(x, self.dtype)
+
+    def backward(self, gy: ArrayLike) -> ArrayLike:
+        return gy
+
+
 def handle(edge: Edge, array: Array) -> Variable:
     """The Variable at an edge: the one that lives, if it still holds `array`, or a new one."""
     node, index = edge
@@ -355,6 +372,38 @@ def handle(edge: Edge, array: Array) -> Variable:
     made = make_variable(array, node, index)
     made._name = node.names.get(index) if node.names else None
     return made
+
+
+# -- inputs under autocast -----------------------------------------------------------------------
+
+_HALVES = ("float16", "bfloat16")
+
+
+def _in_precision(function: Function, inputs: tuple[Any, ...], half: str) -> tuple[Any, ...]:
+    """The inputs of an op that computes in half precision, or of one that does not."""
+    cast = []
+    for x in inputs:
+        array = x.data if isinstance(x, Variable) else x
+        owner = BY_TYPE.get(type(array))
+        if owner is not None:
+            dtype = _cast_to(function, owner, array.dtype, half)
+            if dtype is not None:
+                x = AsType(dtype)(x) if array is not x else owner.xp.astype(array, dtype)  # noqa: PLW2901
+        cast.append(x)
+    return tuple(cast)
+
+
+def _cast_to(function: Function, owner: Backend, dtype: Any, half: str) -> Any:
+    """The dtype that an array is to be given, or None."""
+    xp = owner.xp
+    if function.precision == "full":
+        is_half = any(dtype == getattr(xp, name) for name in _HALVES if hasattr(xp, name))
+        return xp.float32 if is_half else None
+    if dtype != xp.float32:
+        return None
+    if not hasattr(xp, half):
+        raise TypeError(f"autocast: {owner.name} has no {half} to compute {type(function).__name__} in")
+    return getattr(xp, half)
 
 
 # -- inputs that are not simply arrays of one backend --------------------------------------------

@@ -93,6 +93,7 @@ class Pow(Op):
     Both gradients are 0 where their limit is: ``x ** 0`` at 0 in x, ``0 ** x`` for x > 0 in x.
     """
 
+    precision = "full"
     elementwise = True
     saves = (Input(0), Input(1), Output(0))
     fresh = True

@@ -19,6 +19,7 @@ class Attention(Op):
     a hidden output: what arrives for it is added to gP.
     """
 
+    precision = "full"
     fresh = True
     hidden = 1
     saves = (Input(0, needed_by=1), Input(1, needed_by=0), Input(2), Output(1))

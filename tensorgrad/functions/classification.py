@@ -23,6 +23,7 @@ class SoftmaxCrossEntropy(Op):
     The hidden output is the softmax, which is all that backward needs.
     """
 
+    precision = "full"
     no_grad_inputs = (1,)
     hidden = 1
     saves = Output(1)

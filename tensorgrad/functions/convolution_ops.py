@@ -20,6 +20,7 @@ from tensorgrad.functions.patches import Canvas, Shape, Windows, padded, patches
 class Products(Op):
     """The base: windows, groups, and the lengths of the images on the side of x."""
 
+    precision = "half"
     fresh = True
 
     def __init__(self, windows: Windows, groups: int, lengths: Shape) -> None:

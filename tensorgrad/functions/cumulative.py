@@ -13,6 +13,7 @@ from tensorgrad.functions.manipulation import axis_of, ravel, shape_of
 class CumSum(Op):
     """``y_i = x_0 + ... + x_i``; ``gx_i = gy_i + ... + gy_n``."""
 
+    precision = "full"
     fresh = True
 
     def __init__(self, axis: int, dtype: Any = None) -> None:
@@ -69,6 +70,7 @@ class CumProd(Op):
     ``s_j = b_j + a_j s_{j+h}``, also ``s_j = (b_j + a_j b_{j+h}) + a_j a_{j+h} s_{j+2h}``.
     """
 
+    precision = "full"
     saves = (Input(0), Output(0))
     fresh = True
 

@@ -60,6 +60,9 @@ Square = unary("Square", lambda xp, x: x * x, X, lambda xp, gy, x: gy * (2 * x))
 Reciprocal = unary("Reciprocal", lambda xp, x: 1 / x, Y, lambda xp, gy, y: -gy * (y * y))
 Abs = unary("Abs", lambda xp, x: xp.abs(x), X, lambda xp, gy, x: gy * xp.sign(x))
 
+for _op in (Exp, Expm1, Log, Log2, Log10, Log1p, Square, Reciprocal):  # they soon leave the range of float16
+    _op.precision = "full"
+
 
 class Sign(Op):
     """``y = sign x``; ``dy/dx = 0``."""
@@ -76,6 +79,7 @@ class Sign(Op):
 class LogAddExp(Op):
     """``y = log(e**x0 + e**x1)``; ``dy/dxi = e**(xi - y)``."""
 
+    precision = "full"
     saves = (Input(0, needed_by=0), Input(1, needed_by=1), Output(0))
     fresh = True
 

@@ -26,6 +26,7 @@ class Extreme(Reduction):
 class Max(Extreme):
     """``y = max x`` over axes; ``dy/dx = 1/k`` at the k elements that equal it, else 0."""
 
+    precision = None  # it is exact in any dtype
     saves = (Input(0), Output(0))
     fresh = True
 
@@ -49,6 +50,7 @@ class Min(Max):
 class LogSumExp(Extreme):
     """``y = log sum e**x`` over axes; ``dy/dx = e**(x - y)``, 0 where ``y = -inf``."""
 
+    precision = "full"
     saves = (Input(0), Output(0))
     fresh = True
 

@@ -18,6 +18,7 @@ from tensorgrad.functions.reduction import sum
 class MatMul(Op):
     """``y = x0 x1``; ``gx0 = gy x1^T``, ``gx1 = x0^T gy``, for each matrix of a stack."""
 
+    precision = "half"
     saves = (Input(1, needed_by=0), Input(0, needed_by=1))
     fresh = True
     broadcast = False  # whether the library refused an input that was broadcast
@@ -71,6 +72,7 @@ class MatMul(Op):
 class Linear(Op):
     """``y = x W + b`` over the last axis; ``gx = gy W^T``, ``gW = x^T gy``, gb sums gy over rows."""
 
+    precision = "half"
     saves = (Input(0, needed_by=1), Input(1, needed_by=0))
     fresh = True
 
@@ -122,6 +124,7 @@ class Linear(Op):
 class TensorDot(Op):
     """``y = sum x0 x1`` over pairs of axes; so are both gradients, over the axes that were left."""
 
+    precision = "half"
     saves = (Input(1, needed_by=0), Input(0, needed_by=1))
     fresh = True
 

@@ -21,6 +21,7 @@ def _count(shape: tuple[int, ...]) -> int:
 class MeanSquaredError(Op):
     """``y = sum (x0 - x1)**2 / n``, or the squares; ``dy/dx0 = 2 (x0 - x1) / n = -dy/dx1``."""
 
+    precision = "full"
     saves = (Input(0), Input(1))
     fresh = True
 
@@ -45,6 +46,7 @@ class MeanSquaredError(Op):
 class SigmoidCrossEntropy(Op):
     """``y = sum (max(x, 0) - x t + log(1 + exp(-|x|))) / n``; ``gx = (sigmoid(x) - t) / n``."""
 
+    precision = "full"
     no_grad_inputs = (1,)
     saves = Input(0)
     fresh = True
@@ -70,6 +72,7 @@ class BinaryCrossEntropy(Op):
     p and 1 - p are kept from 0 by the smallest normal number: 0 * log 0 is then 0.
     """
 
+    precision = "full"
     no_grad_inputs = (1,)
     saves = Input(0)
     fresh = True

@@ -16,6 +16,7 @@ from tensorgrad.core.function import Saves
 class Recurrence(Op):
     """The base: the products, the steps and the mask. Step t of an example past its end changes nothing."""
 
+    precision = "full"
     fresh = True
     places: ClassVar[tuple[int, int, int]] = (2, 3, 4)  # of W, U and b among the inputs
 

@@ -16,6 +16,7 @@ Axis = int | tuple[int, ...] | list[int] | None
 class Reduction(Op):
     """The base of what reduces axes: it knows which, and how to give a gradient its axes back."""
 
+    precision: ClassVar[str | None] = "full"
     x_shape: tuple[int, ...]
 
     def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:

@@ -16,6 +16,7 @@ Axis = int | tuple[int, ...]
 class Softmax(Op):
     """``y = exp(x) / sum exp(x)``; ``gx = y (gy - sum y gy)``."""
 
+    precision = "full"
     saves = Output(0)
     fresh = True
 
@@ -43,6 +44,7 @@ class Softmax(Op):
 class LogSoftmax(Op):
     """``y = x - log sum exp(x)``; ``gx = gy - exp(y) sum gy``."""
 
+    precision = "full"
     saves = Output(0)
     fresh = True
 

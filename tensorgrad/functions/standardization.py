@@ -17,6 +17,7 @@ class Normalization(Op):
     gamma is 1.0 and beta is 0.0 (numbers) where there are none.
     """
 
+    precision = "full"
     fresh = True
 
     def __init__(self, view: Shape, axes: Shape, spread: Shape, eps: float) -> None:
@@ -197,6 +198,7 @@ class RootMeanSquare(Normalization):
 class Rescale(Op):
     """``y = (x - m) s + b``, all but x broadcast; ``gx = gy s``, ``gm = -gy s``, ``gs = gy (x - m)``."""
 
+    precision = "full"
     saves = (Input(0, needed_by=2), Input(1, needed_by=2), Input(2))
 
     def forward(self, x: Array, m: Array, s: Array, b: Array) -> Array:

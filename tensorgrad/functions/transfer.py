@@ -9,22 +9,10 @@ import numpy as np
 from tensorgrad.backend import Array, Backend, get_backend
 from tensorgrad.core import ArrayLike, Function, Op, Variable
 from tensorgrad.core.engine import Copy
+from tensorgrad.core.function import AsType
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.core.variable import transfer
 from tensorgrad.functions.manipulation import owner_of, unchanged
-
-
-class AsType(Op):
-    """``y = x`` in another dtype; ``dy/dx = 1``: the engine gives the gradient the dtype of x."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
-
-    def forward(self, x: Array) -> Array:
-        return self.xp.astype(x, self.dtype)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        return gy
 
 
 class Truncate(Function):

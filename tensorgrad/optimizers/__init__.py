@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.optimizers.lbfgs import LBFGS as LBFGS
     from tensorgrad.optimizers.optimizer import Optimizer as Optimizer
     from tensorgrad.optimizers.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+    from tensorgrad.optimizers.scaling import GradScaler as GradScaler
     from tensorgrad.optimizers.schedules import CosineAnnealingLR as CosineAnnealingLR
     from tensorgrad.optimizers.schedules import ExponentialLR as ExponentialLR
     from tensorgrad.optimizers.schedules import LambdaLR as LambdaLR
@@ -48,6 +49,7 @@ __getattr__, __dir__ = later(
         "lbfgs": "LBFGS",
         "optimizer": "Optimizer",
         "plateau": "ReduceLROnPlateau",
+        "scaling": "GradScaler",
         "schedules": (
             "CosineAnnealingLR ExponentialLR LambdaLR MultiStepLR OneCycleLR Schedule StepLR WarmupLR"
         ),

@@ -76,6 +76,7 @@ def _parts(trainer: Trainer) -> dict[str, Any]:
         "optimizer": trainer.optimizer,
         "schedule": trainer.schedule,
         "average": trainer.average,
+        "scaler": trainer.scaler,
     }
     met: dict[str, int] = {}
     for callback in trainer.callbacks:

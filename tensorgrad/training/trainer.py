@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.core import no_grad, test_mode
+from tensorgrad.core import autocast, no_grad, test_mode
 from tensorgrad.core.tree import tree_leaves
 from tensorgrad.layers import Layer
-from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, Optimizer, Schedule
+from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Optimizer, Schedule
 from tensorgrad.training import checkpoints, saving
 from tensorgrad.training.callbacks import Callback
 from tensorgrad.training.evaluation import Metric, evaluate
@@ -51,6 +51,10 @@ class Trainer:
         The greatest common norm of all gradients: adds the hook `ClipGrad` to the optimizer.
     average : EMA, optional
         Of the model's weights: kept up after each update, and evaluated in their place.
+    precision : {'float16', 'bfloat16'}, optional
+        Of products and convolutions, see `tensorgrad.autocast`. With float16 the loss is scaled.
+    scaler : GradScaler, optional
+        By default one with its own defaults, where `precision` is float16.
     folder : str or path, optional
         Where ``checkpoint.npz``, ``log.csv`` and ``log.jsonl`` go; it is made. None: nothing is written.
     checkpoint_steps : int, optional
@@ -111,6 +115,8 @@ class Trainer:
         accumulate: int = 1,
         clip_norm: float | None = None,
         average: EMA | None = None,
+        precision: str | None = None,
+        scaler: GradScaler | None = None,
         folder: str | PathLike[str] | None = None,
         checkpoint_steps: int | None = None,
         callbacks: Iterable[Callback] = (),
@@ -127,6 +133,11 @@ class Trainer:
         self.schedule = schedule
         self.schedule_on = schedule_on
         self.average = average
+        self.precision = precision
+        autocast(precision)  # an error now if it is none
+        if scaler is None and precision == "float16":
+            scaler = GradScaler()
+        self.scaler = scaler
         self.folder = None if folder is None else Path(folder)
         self.checkpoint_steps = checkpoint_steps
         logs = [] if folder is None else [CSVLog(), JSONLinesLog()]
@@ -147,6 +158,8 @@ class Trainer:
         self._accumulated = Accumulate(optimizer, accumulate)
         if clip_norm is not None:
             optimizer.add_hook(ClipGrad(clip_norm))
+        if scaler is not None:
+            scaler.setup(optimizer)
         self._waiting: list[Any] = []  # losses that were not fetched yet
         self._loaded: dict[str, Any] = {}  # a checkpoint whose loaders and random numbers are not set yet
 
@@ -248,12 +261,13 @@ class Trainer:
     def _train(self, batch: Any) -> bool:
         """Go through a batch; whether that made an update."""
         self.model.cleargrads()
-        loss = self.loss(*self.predict(batch))
+        with autocast(self.precision):
+            loss = self.loss(*self.predict(batch))
         if loss.size != 1:
             raise ValueError(
                 f"Trainer: expected a loss of one element; got shape {loss.shape}. Take its mean"
             )
-        loss.backward()
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         if self._carries:
             self.model.set_carried_state(self.model.carried_state())
         self.loss_of_step = loss.data
@@ -347,7 +361,7 @@ class Trainer:
         carried = self.model.carried_state()
         self.model.reset_state()
         try:
-            with no_grad(), test_mode(), self.weights_to_evaluate():
+            with no_grad(), test_mode(), autocast(self.precision), self.weights_to_evaluate():
                 return evaluate(map(self.predict, batches), {"loss": self.loss, **self.metrics})
         finally:
             self.model.set_carried_state(carried)
