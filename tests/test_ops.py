@@ -24,7 +24,10 @@ from tensorgrad.testing import assert_close, check_gradients, make_arrays
 from tensorgrad.testing.arrays import to_numpy
 
 # Public names that are no op, each with the reason why it has no samples.
-NO_OPS: dict[str, str] = {}
+NO_OPS: dict[str, str] = dict.fromkeys(
+    ("allgather", "allreduce", "alltoall", "bcast", "recv", "reduce_scatter", "replicate", "send"),
+    "they take a communicator: tests/mpi/test_ranks_collectives.py, on several ranks too",
+)
 
 GIVE_THE_DTYPE_ASKED_FOR = {"astype"}
 

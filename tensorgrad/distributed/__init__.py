@@ -17,7 +17,11 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.distributed.data import mean_loss as mean_loss
     from tensorgrad.distributed.mpi import MpiCommunicator as MpiCommunicator
     from tensorgrad.distributed.nccl import NcclCommunicator as NcclCommunicator
+    from tensorgrad.distributed.normalization import SyncBatchNorm as SyncBatchNorm
+    from tensorgrad.distributed.normalization import synchronize_batch_norm as synchronize_batch_norm
     from tensorgrad.distributed.optimizer import DistributedOptimizer as DistributedOptimizer
+    from tensorgrad.distributed.parallel import ColumnParallelLinear as ColumnParallelLinear
+    from tensorgrad.distributed.parallel import RowParallelLinear as RowParallelLinear
     from tensorgrad.distributed.structure import broadcast_parameters as broadcast_parameters
     from tensorgrad.distributed.structure import check_structure as check_structure
 
@@ -28,6 +32,8 @@ __getattr__, __dir__ = later(
         "data": "DistributedSampler average_metrics mean_loss",
         "mpi": "MpiCommunicator",
         "nccl": "NcclCommunicator",
+        "normalization": "SyncBatchNorm synchronize_batch_norm",
+        "parallel": "ColumnParallelLinear RowParallelLinear",
         "optimizer": "DistributedOptimizer",
         "structure": "broadcast_parameters check_structure",
     },

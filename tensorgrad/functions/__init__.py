@@ -134,6 +134,14 @@ from tensorgrad.lazy import later
 
 if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.attention import scaled_dot_product_attention as scaled_dot_product_attention
+    from tensorgrad.functions.collectives import allgather as allgather
+    from tensorgrad.functions.collectives import allreduce as allreduce
+    from tensorgrad.functions.collectives import alltoall as alltoall
+    from tensorgrad.functions.collectives import bcast as bcast
+    from tensorgrad.functions.collectives import recv as recv
+    from tensorgrad.functions.collectives import reduce_scatter as reduce_scatter
+    from tensorgrad.functions.collectives import replicate as replicate
+    from tensorgrad.functions.collectives import send as send
     from tensorgrad.functions.contraction import einsum as einsum
     from tensorgrad.functions.convolution import conv1d as conv1d
     from tensorgrad.functions.convolution import conv2d as conv2d
@@ -256,6 +264,7 @@ __getattr__, __dir__ = later(
     __name__,
     {
         "attention": "scaled_dot_product_attention",
+        "collectives": "allgather allreduce alltoall bcast recv reduce_scatter replicate send",
         "contraction": "einsum",
         "convolution": (
             "conv1d conv2d conv2d_simple conv3d conv_transpose1d conv_transpose2d conv_transpose3d deconv2d"

@@ -104,7 +104,7 @@ def batch_norm(  # noqa: PLR0917  # the book's signature
         for running, found, scale in zip(
             (mean, var), of_batch, (1.0, count / max(count - 1, 1)), strict=True
         ):
-            _move(running, op.xp.reshape(found, shape[1:2]), decay, scale, owner)
+            move_statistic(running, op.xp.reshape(found, shape[1:2]), decay, scale, owner)
     return y
 
 
@@ -346,7 +346,7 @@ def _check_changeable(name: str, running: Any, owner: Backend) -> None:
         )
 
 
-def _move(running: Any, found: Array, decay: float, scale: float, owner: Backend) -> None:
+def move_statistic(running: Any, found: Array, decay: float, scale: float, owner: Backend) -> None:
     """Move a running statistic towards that of a batch, in place where its library can."""
     array = as_array(running)
     array *= decay

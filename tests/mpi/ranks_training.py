@@ -51,7 +51,7 @@ def train(
 ) -> Any:
     """Train on batches of `BATCH` examples of all ranks; gives the model and the optimizer."""
     model = make_model(comm.rank)  # of other values on each rank: those of rank 0 count
-    optimizer = kind(make_optimizer(), comm, **options).setup(model)
+    optimizer = kind(make_optimizer(), comm, **options).setup(model, data()[0][0][None])
     if prepare is not None:
         prepare(optimizer)
     loader = tg.DataLoader(data(), BATCH // comm.size, comm=comm, seed=1)
