@@ -130,6 +130,22 @@ def test_pooling_layers():
         assert_close(layer(x), to_numpy(want), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_pooling_layers_of_sequences_images_and_volumes(axes):
+    x = normal(2, 3, *(6, 4, 5)[:axes])
+    for name, function, given in [
+        ("MaxPool", F.pooling, (2, 2)),
+        ("AveragePool", F.average_pooling, (2, 2)),
+        ("AdaptiveMaxPool", F.adaptive_max_pooling, (3,)),
+        ("AdaptiveAveragePool", F.adaptive_average_pooling, (3,)),
+    ]:
+        layer = getattr(L, f"{name}{axes}d")(*given)
+        assert_close(layer(x), to_numpy(function(x, *given)), rtol=1e-12, atol=1e-12)
+        expected = f"{name}{axes}d: expected x of shape (N, C, ...) with {axes + 2} axes; got (2, 3)"
+        with pytest.raises(ValueError, match=message(expected)):
+            layer(np.ones((2, 3)))
+
+
 def test_a_small_network_learns():
     rng = np.random.default_rng(0)
     t = rng.integers(0, 2, 32)

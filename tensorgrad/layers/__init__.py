@@ -25,12 +25,20 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.layers.normalization import GroupNorm as GroupNorm
     from tensorgrad.layers.normalization import LayerNorm as LayerNorm
     from tensorgrad.layers.normalization import RMSNorm as RMSNorm
+    from tensorgrad.layers.pooling import AdaptiveAveragePool1d as AdaptiveAveragePool1d
     from tensorgrad.layers.pooling import AdaptiveAveragePool2d as AdaptiveAveragePool2d
+    from tensorgrad.layers.pooling import AdaptiveAveragePool3d as AdaptiveAveragePool3d
+    from tensorgrad.layers.pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
     from tensorgrad.layers.pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+    from tensorgrad.layers.pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+    from tensorgrad.layers.pooling import AveragePool1d as AveragePool1d
     from tensorgrad.layers.pooling import AveragePool2d as AveragePool2d
+    from tensorgrad.layers.pooling import AveragePool3d as AveragePool3d
     from tensorgrad.layers.pooling import Flatten as Flatten
     from tensorgrad.layers.pooling import GlobalAveragePool as GlobalAveragePool
+    from tensorgrad.layers.pooling import MaxPool1d as MaxPool1d
     from tensorgrad.layers.pooling import MaxPool2d as MaxPool2d
+    from tensorgrad.layers.pooling import MaxPool3d as MaxPool3d
     from tensorgrad.layers.recurrent import GRU as GRU
     from tensorgrad.layers.recurrent import LSTM as LSTM
     from tensorgrad.layers.recurrent import RNN as RNN
@@ -52,7 +60,10 @@ __getattr__, __dir__ = later(
         "linear": "Linear",
         "normalization": "BatchNorm GroupNorm LayerNorm RMSNorm",
         "pooling": (
-            "AdaptiveAveragePool2d AdaptiveMaxPool2d AveragePool2d Flatten GlobalAveragePool MaxPool2d"
+            "AdaptiveAveragePool1d AdaptiveAveragePool2d AdaptiveAveragePool3d "
+            "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d "
+            "AveragePool1d AveragePool2d AveragePool3d Flatten GlobalAveragePool "
+            "MaxPool1d MaxPool2d MaxPool3d"
         ),
         "recurrent": "GRU LSTM RNN",
         "sequences": "NStepGRU NStepLSTM NStepRNN",
