@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import op_coverage
+from under_test import BACKENDS
 
 # Gradients are checked in float64, which JAX has only when asked before it is imported.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
@@ -26,8 +27,6 @@ if os.environ.get("TENSORGRAD_CUPY_DOUBLE"):  # before anything imports CuPy
     modules.install()
 
 pytest_configure = op_coverage.register
-
-BACKENDS = [name.strip() for name in os.environ.get("TENSORGRAD_TEST_BACKENDS", "numpy").split(",") if name]
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -167,7 +166,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "gpu" in r.keywords]
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "gpu" in getattr(r, "keywords", ())]
     if skipped:
         reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
         terminalreporter.write_line(f"{len(skipped)} device tests not run: {reason}")

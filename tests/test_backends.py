@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
-from conftest import BACKENDS
 from tensorgrad import backend as contract
 from tensorgrad.backend import (
     Backend,
@@ -26,6 +25,7 @@ from tensorgrad.backend import (
     is_array,
     is_basic,
 )
+from under_test import BACKENDS
 
 DTYPES = ["float32", "float64", "complex64", "complex128", "int32", "int64", "uint8", "bool"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from conftest import BACKENDS
+from under_test import BACKENDS
 
 pytest.importorskip("matplotlib", reason="the examples draw")
 

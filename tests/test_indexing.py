@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
-from conftest import BACKENDS
 from tensorgrad import Variable
 from tensorgrad import functions as F
 from tensorgrad.backend import get_backend
 from tensorgrad.testing import assert_close, check_gradients
 from tensorgrad.testing.arrays import to_numpy
+from under_test import BACKENDS
 
 EXAMPLES = 10 if {"jax", "dask"} & set(BACKENDS) else 150
 """JAX compiles each shape anew, and dask makes a graph: a second for each example."""

@@ -13,7 +13,6 @@ import pytest
 
 import tensorgrad as tg
 from complex_references import COMPLEX, THROUGH
-from conftest import BACKENDS
 from gaps import expect_gap
 from references import REFERENCES
 from tensorgrad import functions as F
@@ -22,6 +21,7 @@ from tensorgrad.core import Function, Op, Variable
 from tensorgrad.core.node import Leaf
 from tensorgrad.testing import assert_close, check_gradients, make_arrays
 from tensorgrad.testing.arrays import to_numpy
+from under_test import BACKENDS
 
 # Public names that are no op, each with the reason why it has no samples.
 NO_OPS: dict[str, str] = dict.fromkeys(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from conftest import BACKENDS
 from tensorgrad.backend import BackendUnavailableError, get_backend
 from tensorgrad.core.variable import transfer
+from under_test import BACKENDS
 
 DTYPES = ["float32", "float64", "complex128", "int64", "bool"]
 
