@@ -15,8 +15,9 @@ NumpyArray = np.ndarray[Any, Any]
 def get_spiral(train: bool = True) -> tuple[NumpyArray, NumpyArray]:
     """Three spiral arms of 100 points each, in random order.
 
-    As in the book, this seeds NumPy's global generator (with 1984, or 2020 for the test part) and
-    draws from it, so what is drawn afterwards is fixed too.
+    They are the same each time. As in the book, this seeds NumPy's global generator (with 1984, or 2020
+    for the test part) and draws from it, so what is drawn afterwards is fixed too. After `tensorgrad.seed`
+    it leaves that generator alone.
 
     Parameters
     ----------
@@ -35,9 +36,14 @@ def get_spiral(train: bool = True) -> tuple[NumpyArray, NumpyArray]:
     ((300, 2), array([100, 100, 100]))
     """
     arms, points = 3, 100
-    np.random.seed(1984 if train else 2020)  # noqa: NPY002  # the book's generator and order
-    noise = np.random.randn(arms, points)  # noqa: NPY002
-    order = np.random.permutation(arms * points)  # noqa: NPY002
+    seed = 1984 if train else 2020
+    source = randomness.host()
+    if source is np.random:
+        np.random.seed(seed)  # noqa: NPY002  # the book's generator and order
+    else:
+        source = np.random.RandomState(seed)
+    noise = source.randn(arms, points)
+    order = source.permutation(arms * points)
     arm = np.arange(arms)[:, None]
     radius = np.arange(points) / points
     angle = 4.0 * (arm + radius) + 0.2 * noise
@@ -47,7 +53,7 @@ def get_spiral(train: bool = True) -> tuple[NumpyArray, NumpyArray]:
 
 
 class Spiral(Dataset):
-    """The points of `get_spiral` as a data set; making it seeds NumPy's global generator.
+    """The points of `get_spiral` as a data set; making it seeds NumPy's global generator as that does.
 
     Examples
     --------
