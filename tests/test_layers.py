@@ -15,7 +15,7 @@ from tensorgrad import Layer, Parameter, Variable, cuda
 from tensorgrad import functions as F
 from tensorgrad import layers as L
 from tensorgrad.backend import BackendUnavailableError, backend_of
-from tensorgrad.testing import check_gradients
+from tensorgrad.testing import assert_close, check_gradients
 from tensorgrad.testing.arrays import to_numpy
 
 
@@ -130,6 +130,39 @@ def test_inputs_and_outputs_are_kept_weakly():
     assert [r() for r in layer.outputs] == [y]
     del x, y
     assert [r() for r in (*layer.inputs, *layer.outputs)] == [None, None]
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("kind", ["Conv2d", "Deconv2d", "Linear"])
+def test_an_output_is_made_anew_from_the_graph_that_it_is_in(kind, held):
+    """The book's Grad-CAM asks a layer inside for the gradient of its output, and holds no output."""
+    inside = {
+        "Conv2d": L.Conv2d(3, 3, in_channels=2, dtype=np.float64),
+        "Deconv2d": L.Deconv2d(3, 3, in_channels=2, dtype=np.float64),
+        "Linear": L.Linear(3, in_size=4, dtype=np.float64),
+    }[kind]
+    first = L.Linear(4, in_size=4, dtype=np.float64)
+    x = np.random.default_rng(0).normal(size=(1, 2, 4, 4))
+    hidden = inside(first(x))
+    want, scores = hidden.data.copy(), F.sum(F.relu(hidden) ** 2)
+    if not held:
+        hidden = None
+    again = inside.outputs[0]()
+    assert again is inside.outputs[0]() is scores.creator.inputs[0].creator.inputs[0].creator.inputs[0]
+    assert_close(again, want)
+    scores.backward(retain_grad=True)
+    assert_close(again.grad, 2 * np.maximum(want, 0))
+    hidden = scores = again = None
+    assert inside.outputs[0]() is None
+
+
+def test_an_output_that_cannot_be_computed_again_is_none():
+    frozen, loose = L.Linear(3, in_size=2), L.Dropout(0.5)
+    frozen.b.requires_grad = frozen.W.requires_grad = False
+    y = F.sum(loose(frozen(Variable(np.ones((1, 2), np.float32)))))
+    assert frozen.outputs[0]() is None  # its input was not needed
+    assert loose.outputs[0]() is None  # another one would be drawn
+    y.backward()
 
 
 def test_inputs_that_allow_no_weak_reference():

@@ -16,7 +16,7 @@ import numpy as np
 from tensorgrad.backend import BY_TYPE, Array, Backend, backend_of
 from tensorgrad.core.config import STATE
 from tensorgrad.core.default import default_backend
-from tensorgrad.core.node import Edge, Spec
+from tensorgrad.core.node import Edge, Leaf, Spec
 from tensorgrad.core.variable import Variable, make_variable
 
 ArrayLike = Any
@@ -97,6 +97,7 @@ class Function:
     on_arrays: ClassVar[bool] = False  # backward can run on raw arrays
     discards: ClassVar[bool] = False  # backward gives 0 to values that were thrown away
     precision: ClassVar[str | None] = None  # under autocast: "half" or "full", of its floating inputs
+    repeatable: ClassVar[bool] = False  # forward gives the same again and changes nothing
     elementwise: ClassVar[bool] = False  # of each element of y alone does each of gx depend, and on its gy
     _plan: ClassVar[tuple[Input | Output, ...] | None] = None
     _select: ClassVar[Any] = staticmethod(_selector(None))
@@ -264,6 +265,32 @@ class Function:
             if item.__class__ is kind and item[0] == index:
                 return array
         return None
+
+    def output_again(self, index: int) -> Variable | None:
+        """The handle of an output; one that has died is made anew if its data can be had.
+
+        Its data is what was saved, or computed again from inputs that were saved or are leaves.
+        """
+        living: Variable | None = self.outputs[index]()
+        if living is not None or (self.cut is not None and index in self.cut):
+            return living
+        array = self._saved_of(Output, index)
+        if array is None and self.repeatable:
+            xs = [self._array_of(i) for i in range(len(self.edges))]
+            array = None if any(x is None for x in xs) else _twin(self).forward(*xs)
+        if array is None:
+            return None
+        made = handle((self, index), array)
+        self.outputs = (*self.outputs[:index], ref(made), *self.outputs[index + 1 :])
+        return made
+
+    def _array_of(self, index: int) -> Array:
+        """The array of an input, as far as it is saved or that of a leaf; None otherwise."""
+        array, edge = self._saved_of(Input, index), self.edges[index]
+        if array is None and edge is not None and isinstance(edge[0], Leaf):
+            leaf = edge[0].variable()
+            return None if leaf is None else leaf.data
+        return array
 
     def view(self, namespace: Any, alive: list[Variable]) -> Function:
         """The node as its backward sees it when it computes with Variables.

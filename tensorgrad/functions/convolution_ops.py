@@ -100,6 +100,7 @@ class Convolution(Products):
     """``y_o = sum_k W_k x_(o s + k d) + b``; gx is a transposed convolution, gW a `KernelGradient`."""
 
     saves = (Input(0, needed_by=1), Input(1, needed_by=0))
+    repeatable = True
 
     def forward(self, x: Array, W: Array, b: Array | None = None) -> Array:
         windows, rows = self.windows, self.rows(W)
@@ -125,6 +126,7 @@ class TransposedConvolution(Products):
     """``x_i = sum W_k y_o + b`` over all ``o s + k d = i``; gy is a convolution, gW a `KernelGradient`."""
 
     saves = (Input(0, needed_by=1), Input(1, needed_by=0))
+    repeatable = True
 
     def forward(self, y: Array, W: Array, b: Array | None = None) -> Array:
         windows = self.windows

@@ -20,6 +20,7 @@ class MatMul(Op):
 
     precision = "half"
     saves = (Input(1, needed_by=0), Input(0, needed_by=1))
+    repeatable = True
     fresh = True
     broadcast = False  # whether the library refused an input that was broadcast
 
@@ -74,6 +75,7 @@ class Linear(Op):
 
     precision = "half"
     saves = (Input(0, needed_by=1), Input(1, needed_by=0))
+    repeatable = True
     fresh = True
 
     # Shapes: x (..., in), W (in, out), b (out,), y (..., out).

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from tensorgrad.backend import Array, Backend, backend_of, get_backend
-from tensorgrad.core import Parameter, Variable
+from tensorgrad.core import Function, Parameter, Variable
 from tensorgrad.core.variable import as_array, transfer
 from tensorgrad.layers import weights
 
@@ -27,9 +27,10 @@ class Layer:
 
     Attributes
     ----------
-    inputs, outputs : tuple of weakref
-        Of the latest call: ``layer.outputs[0]()`` is its first output, or None if nobody holds it
-        any more.
+    inputs, outputs : tuple of callable
+        Of the latest call, weakly: ``layer.outputs[0]()`` is its first output. If nobody holds that any
+        more, but a graph that it is in, it is made anew where its data was saved or can be computed from
+        what was: that of a convolution or a linear layer can. Otherwise it is None.
     carried : tuple of str
         Of the class: the attributes that go from call to call, a recurrent layer's ``h``. They move with
         the layer, are not saved, and `reset_state` sets them to None.
@@ -65,9 +66,9 @@ class Layer:
         outputs = self.forward(*inputs, **options)
         self.inputs = tuple(map(_weak, inputs))
         if not isinstance(outputs, tuple):
-            self.outputs = (_weak(outputs),)
+            self.outputs = (_output(outputs),)
             return outputs
-        self.outputs = tuple(map(_weak, outputs))
+        self.outputs = tuple(map(_output, outputs))
         return outputs[0] if len(outputs) == 1 else outputs
 
     # -- parameters ------------------------------------------------------------------------------
@@ -432,6 +433,29 @@ def _weak(value: Any) -> Callable[[], Any]:
         return ref(value)
     except TypeError:
         return _gone
+
+
+def _output(value: Any) -> Callable[[], Any]:
+    if isinstance(value, Variable) and value.creator is not None:
+        return _Output(value, value.creator)
+    return _weak(value)
+
+
+class _Output:
+    """A weak reference to an output: to its handle, and to the node that can make it anew."""
+
+    __slots__ = ("handle", "index", "node")
+
+    def __init__(self, value: Variable, node: Function) -> None:
+        self.handle = ref(value)
+        self.node = ref(node)
+        self.index = value._index
+
+    def __call__(self) -> Variable | None:
+        found = self.handle()
+        if found is None and (node := self.node()) is not None:
+            found = node.output_again(self.index)
+        return found
 
 
 def _gone() -> None:
