@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
+import random
 import re
+import signal
+import sys
 import threading
 import time
 import traceback
@@ -16,7 +20,9 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad import DataLoader, Dataset, SeqDataLoader, dataloaders, transforms
+from tensorgrad import DataLoader, Dataset, SeqDataLoader, randomness, transforms
+from tensorgrad.dataloaders.threads import ThreadJob
+from tensorgrad.distributed import LocalCommunicator
 
 
 def message(text: str) -> str:
@@ -93,7 +99,12 @@ def test_bad_options():
         SeqDataLoader(Count(), 2, workers=1, prefetch=0)
 
 
-@pytest.mark.parametrize("options", [{}, {"seed": 5}, {"workers": 2}, {"workers": 2, "seed": 5}])
+ALONE = LocalCommunicator()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"seed": 5}, {"workers": 2}, {"workers": 2, "seed": 5}, {"comm": ALONE}]
+)
 def test_an_epoch_goes_on_from_a_state(options):
     loader = DataLoader(Count(), 3, **options)
     seen(loader)
@@ -277,7 +288,7 @@ def test_nothing_hangs_when_the_threads_die(monkeypatch):
     loader = DataLoader(Count(), 2, shuffle=False, workers=2)
     expected = "DataLoader: the threads that read examples ahead have died"
     with monkeypatch.context() as patched:
-        patched.setattr(dataloaders._Job, "run", die)
+        patched.setattr(ThreadJob, "run", die)
         with pytest.raises(RuntimeError, match=message(expected)):
             next(loader)
     assert seen(loader) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # with new threads
@@ -294,3 +305,89 @@ def test_threads_see_the_context_of_the_caller():
     with tg.test_mode():
         next(DataLoader(Looks(), 10, workers=1))
     assert found == [False] * 10
+
+
+# -- processes -----------------------------------------------------------------------------------
+
+
+class Reads(Dataset):
+    """What a process reads: the example, who read it, in which mode, and random numbers of three kinds."""
+
+    def prepare(self):
+        self.data = np.arange(12)
+
+    def __getitem__(self, index):
+        if index == 100:
+            raise LookupError("example 100 is damaged")
+        drawn = [randomness.host().random_sample(), np.random.random_sample(), random.random()]
+        return np.array([index, os.getpid(), tg.Config.train, *drawn]), index
+
+
+@pytest.fixture(scope="module")
+def by_processes():
+    """One loader for several tests: processes take a second to start."""
+    return DataLoader(Reads(), 3, shuffle=False, workers=2, processes=True, seed=4)
+
+
+def test_processes_read_in_order_and_repeat_their_numbers(by_processes):
+    by_processes.load_state_dict(DataLoader(Reads(), 3, shuffle=False, workers=1, seed=4).state_dict())
+    batches = [x for x, _ in by_processes]
+    whole = np.concatenate(batches)
+    assert whole[:, 0].tolist() == list(range(12))
+    assert os.getpid() not in whole[:, 1]
+    assert whole[:, 2].all()
+    assert len(np.unique(whole[:, 3:])) == 36
+    by_threads = np.concatenate([x for x, _ in DataLoader(Reads(), 3, shuffle=False, workers=2, seed=4)])
+    np.testing.assert_array_equal(whole[:, 3], by_threads[:, 3])
+    with tg.test_mode():
+        again = DataLoader(Reads(), 3, shuffle=False, workers=1, seed=4, processes=True)
+        again._pool = by_processes._pool  # the same processes
+        repeated = np.concatenate([x for x, _ in again])
+    assert not repeated[:, 2].any()
+    np.testing.assert_array_equal(repeated[:, 3:], whole[:, 3:])
+
+
+def test_an_error_in_a_process_reaches_the_caller_with_its_traceback(by_processes):
+    by_processes.index[7] = 100
+    got = []
+
+    def epoch():
+        for _, t in by_processes:
+            got.append(t.tolist())
+
+    with pytest.raises(LookupError, match=r"^.example 100 is damaged.$|^example 100 is damaged$") as caught:
+        epoch()
+    assert got == [[0, 1, 2], [3, 4, 5]]
+    assert 'raise LookupError("example 100 is damaged")' in str(caught.value.__cause__)
+    for _, t in by_processes:
+        assert t.tolist() == [0, 1, 2]  # the next epoch begins anew
+        break
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_nothing_hangs_when_a_process_is_killed(by_processes):
+    x, _ = next(iter(by_processes))
+    os.kill(int(x[0, 1]), signal.SIGKILL)
+
+    def epochs():
+        for _ in range(20):
+            for _ in by_processes:
+                pass
+
+    start = time.monotonic()
+    with pytest.raises(
+        RuntimeError, match=r"^DataLoader: a process that reads examples ahead has died\. Was"
+    ):
+        epochs()
+    assert time.monotonic() - start < 20
+    assert [t.tolist() for _, t in by_processes] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+
+
+def test_a_data_set_that_cannot_be_sent():
+    class Local(Count):
+        pass
+
+    with pytest.raises(
+        TypeError, match=r"^DataLoader: processes get the data set by pickle, and Local cannot"
+    ):
+        next(DataLoader(Local(), 2, workers=1, processes=True))

@@ -1,23 +1,19 @@
-"""Data loaders: a data set in batches, shuffled or in sequence, prepared ahead by threads if wished."""
+"""DataLoader and SeqDataLoader: a data set in batches, shuffled or in sequence."""
 
 from __future__ import annotations
 
 import math
 import weakref
 from collections import deque
-from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from tensorgrad import randomness
 from tensorgrad.backend import Backend, get_backend
+from tensorgrad.dataloaders.reading import Batch, Job, Pool, batch_of, pool_of
 from tensorgrad.sampling import DistributedSampler
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-Batch = tuple[Any, Any]
 
 
 class DataLoader:
@@ -43,7 +39,11 @@ class DataLoader:
         reading and transforms wait or let others run, as files, PIL and NumPy do. Batches come in the same
         order, and an error in a thread is raised here, with its traceback.
     prefetch : int, default 2
-        How many batches each thread is ahead.
+        How many batches each worker is ahead.
+    processes : bool, default False
+        Let the workers be processes: for transforms in Python. Each gets a copy of the data set by pickle
+        and sends batches back; in a script, start them under ``if __name__ == "__main__":``. Where one dies,
+        that is an error here.
     seed : int, optional
         Of a generator of the loader's own, for its orders.
     comm : Communicator, optional
@@ -59,7 +59,9 @@ class DataLoader:
     Notes
     -----
     With `workers`, random transforms draw from a generator for each batch, which follows from the order's:
-    the same seed gives the same batches for any number of threads but none.
+    the same seed gives the same batches for any number of threads or processes but none. What a data set
+    draws from ``np.random`` or ``random`` directly repeats in processes alone, where it follows from the seed
+    too.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class DataLoader:
         drop_last: bool = False,
         workers: int = 0,
         prefetch: int = 2,
+        processes: bool = False,
         seed: int | None = None,
         comm: Any = None,
     ) -> None:
@@ -100,6 +103,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.workers = workers
         self.prefetch = prefetch
+        self.processes = processes
         self.data_size = len(dataset)
         self._sampler = None
         if comm is not None:
@@ -114,8 +118,8 @@ class DataLoader:
         self._device: Any = None
         self._generator = None if seed is None else np.random.RandomState(seed)
         self._resumed = False
-        self._pool: _Pool | None = None
-        self._ahead: deque[_Job] = deque()
+        self._pool: Pool | None = None
+        self._ahead: deque[Job] = deque()
         self.reset()
 
     def reset(self) -> None:
@@ -149,10 +153,10 @@ class DataLoader:
         if not self.workers:
             chosen = self._chosen(number)
             self.iteration += 1
-            return self._batch([self.dataset[int(i)] for i in chosen])
+            return self._placed(batch_of(self.dataset, chosen))
         self._send(number)
         self.iteration += 1
-        return self._batch(self._ahead.popleft().result())
+        return self._placed(self._ahead.popleft().result())
 
     def next(self) -> Batch:
         """The next batch; ``StopIteration`` at the end of an epoch."""
@@ -165,17 +169,10 @@ class DataLoader:
         start = number * self.batch_size
         return self.index[start : start + self.batch_size]
 
-    def _batch(self, examples: list[Batch]) -> Batch:
-        if not examples:  # of the last batch there was nothing left for this rank
-            x, t = self._batch([self.dataset[0]])
-            return x[:0, ...], None if t is None else t[:0, ...]
-        x = self._array([x for x, _ in examples])
-        if all(t is None for _, t in examples):
-            return x, None
-        return x, self._array([t for _, t in examples])
-
-    def _array(self, values: list[Any]) -> Any:
-        return self._backend.from_numpy(np.array(values), self._device)
+    def _placed(self, batch: Batch) -> Batch:
+        """A batch of NumPy arrays, where this loader gives it."""
+        x, t = (None if a is None else self._backend.from_numpy(a, self._device) for a in batch)
+        return x, t
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch is: its order, how many batches were given, and the generator of the orders.
@@ -195,6 +192,7 @@ class DataLoader:
             "iteration": self.iteration,
             "first_seed": self._first_seed,
             "generator": generator,
+            "sampler": None if self._sampler is None else [self._sampler.seed, self._sampler.epoch],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -219,29 +217,29 @@ class DataLoader:
         self._first_seed = int(state["first_seed"])
         if self._generator is not None:
             self._generator.set_state(tuple(state["generator"]))
+        if self._sampler is not None:
+            self._sampler.seed, self._sampler.epoch = map(int, state["sampler"])
         self._resumed = True
 
-    # -- threads ---------------------------------------------------------------------------------
+    # -- workers ---------------------------------------------------------------------------------
 
     def _send(self, number: int) -> None:
         """Have the batch of this number and some after it prepared."""
         if self._pool is None or not self._pool.alive():
-            self._pool = _Pool(self.workers)
+            self._pool = pool_of(self.dataset, self.workers, processes=self.processes)
             weakref.finalize(self, self._pool.close)
         last = min(number + self.workers * self.prefetch, self.max_iter)
         for i in range(number + len(self._ahead), last):
             seed = (self._first_seed + i) % 2**32
-            job = _Job(self.dataset, self._chosen(i), seed, self._pool)
-            self._ahead.append(job)
-            self._pool.put(job)
+            self._ahead.append(self._pool.submit(self._chosen(i), seed))
 
     def _forget(self) -> None:
         """Leave what was prepared, or is being prepared, alone."""
         while self._ahead:
-            self._ahead.popleft().cancelled = True
+            self._ahead.popleft().cancel()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy and a pickle keep: all but the threads and what they prepare."""
+        """What a copy and a pickle keep: all but the workers and what they prepare."""
         return {**vars(self), "_pool": None, "_ahead": deque()}
 
     # -- where batches go ------------------------------------------------------------------------
@@ -294,7 +292,7 @@ class SeqDataLoader(DataLoader):
     batch_size : int
     gpu : bool, default False
     **options
-        ``workers`` and ``prefetch`` of `DataLoader`.
+        ``workers``, ``prefetch`` and ``processes`` of `DataLoader`.
 
     Examples
     --------
@@ -311,88 +309,3 @@ class SeqDataLoader(DataLoader):
     def _chosen(self, number: int) -> Any:
         stretch = self.data_size // self.batch_size
         return (np.arange(self.batch_size) * stretch + number) % self.data_size
-
-
-# -- threads -------------------------------------------------------------------------------------
-
-
-class _Job:
-    """The examples of one batch, read by a thread."""
-
-    def __init__(self, dataset: Any, chosen: Any, seed: int, pool: _Pool) -> None:
-        import threading  # noqa: PLC0415
-
-        self.dataset = dataset
-        self.chosen = chosen
-        self.seed = seed
-        self.pool = pool
-        self.context: Context = copy_context()
-        self.done = threading.Event()
-        self.thread: Any = None  # that runs it
-        self.cancelled = False
-        self.examples: list[Batch] = []
-        self.error: BaseException | None = None
-
-    def run(self, thread: Any) -> None:
-        self.thread = thread
-        try:
-            if not self.cancelled:
-                self.context.run(self._read)
-        except BaseException as error:  # noqa: BLE001  # it is raised where the batch is asked for
-            self.error = error
-        finally:
-            self.done.set()
-
-    def _read(self) -> None:
-        with randomness.using(self.seed):
-            for i in self.chosen:
-                if self.cancelled:
-                    return
-                self.examples.append(self.dataset[int(i)])
-
-    def result(self) -> list[Batch]:
-        while not self.done.wait(timeout=1.0):
-            alive = self.pool.alive() if self.thread is None else self.thread.is_alive()
-            if not alive and not self.done.is_set():
-                raise RuntimeError("DataLoader: the threads that read examples ahead have died")
-        if self.error is not None:
-            try:
-                raise self.error
-            finally:
-                self.error = None  # a traceback refers to this frame
-        return self.examples
-
-
-class _Pool:
-    """Threads that run jobs in the order in which they came."""
-
-    def __init__(self, workers: int) -> None:
-        import queue  # noqa: PLC0415
-        import threading  # noqa: PLC0415
-
-        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self.put: Callable[[_Job | None], None] = self.jobs.put
-        self.threads = [
-            threading.Thread(target=_work, args=(self.jobs,), name=f"tensorgrad-loader-{i}", daemon=True)
-            for i in range(workers)
-        ]
-        for thread in self.threads:
-            thread.start()
-
-    def alive(self) -> bool:
-        """Whether any thread is there to run a job."""
-        return any(thread.is_alive() for thread in self.threads)
-
-    def close(self) -> None:
-        """Let the threads end when they have run what was sent; nothing waits for them."""
-        for _ in self.threads:
-            self.put(None)
-
-
-def _work(jobs: Any) -> None:
-    import threading  # noqa: PLC0415
-
-    thread = threading.current_thread()
-    while (job := jobs.get()) is not None:
-        job.run(thread)
-        del job  # not until the next one comes
