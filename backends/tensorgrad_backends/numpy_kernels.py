@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorgrad.backend import Array
 
-_BLOCK = 1 << 14  # elements: three or four such arrays fit the L2 cache
+_BLOCK = 1 << 15  # elements: a few such arrays fit the L2 cache, and a call costs less than its work
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 KERNELS: dict[str, Callable[..., Any]] = {}
