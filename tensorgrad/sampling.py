@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,28 @@ class DistributedSampler:
     def set_epoch(self, epoch: int) -> None:
         """Go on with the order of this epoch: after a restart, for example."""
         self.epoch = epoch
+
+    def state(self, number: int) -> dict[str, int]:
+        """The seed, the epoch that comes next, and the examples that all ranks read in `number` batches."""
+        read = min(number * self.batch_size * self.size, self.data_size)
+        return {"seed": self.seed, "epoch": self.epoch, "read": read}
+
+    def go_on(self, state: Mapping[str, int]) -> int:
+        """Take over what `state` gave, of any number of ranks; the number of batches that were read by then.
+
+        Raises
+        ------
+        ValueError
+            If the examples that were read make no whole number of batches of these ranks.
+        """
+        whole, read = self.batch_size * self.size, int(state["read"])
+        if read % whole and read != self.data_size:
+            raise ValueError(
+                f"DistributedSampler: {read} examples were read in this epoch, no multiple of {whole}: of "
+                f"{self.size} ranks with batches of {self.batch_size}. Keep the batch of all ranks as it was."
+            )
+        self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
+        return int(-(-read // whole))
 
     def order(self) -> Any:
         """All examples in the order of the epoch, the same on all ranks."""

@@ -192,7 +192,7 @@ class DataLoader:
             "iteration": self.iteration,
             "first_seed": self._first_seed,
             "generator": generator,
-            "sampler": None if self._sampler is None else [self._sampler.seed, self._sampler.epoch],
+            "sampler": None if self._sampler is None else self._sampler.state(self.iteration),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -201,9 +201,12 @@ class DataLoader:
         Raises
         ------
         ValueError
-            If that was of a data set of another size, or of another ``batch_size`` or ``seed``.
+            If that was of a data set of another size, or of another ``batch_size`` or ``seed``. With `comm`
+            it may be of another number of ranks, if the examples that were read make whole batches of these.
         """
         size, iteration = len(state["index"]), int(state["iteration"])
+        if self._sampler is not None and state.get("sampler") is not None and size == self.data_size:
+            iteration = self._sampler.go_on(state["sampler"])
         own = self._generator is not None
         if size != self.data_size or iteration > self.max_iter or own != (state["generator"] is not None):
             raise ValueError(
@@ -217,8 +220,6 @@ class DataLoader:
         self._first_seed = int(state["first_seed"])
         if self._generator is not None:
             self._generator.set_state(tuple(state["generator"]))
-        if self._sampler is not None:
-            self._sampler.seed, self._sampler.epoch = map(int, state["sampler"])
         self._resumed = True
 
     # -- workers ---------------------------------------------------------------------------------

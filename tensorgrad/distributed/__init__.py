@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tensorgrad.lazy import later
 
 if TYPE_CHECKING:  # loaded when first asked for: see the table below
+    from tensorgrad.distributed.checkpoints import load_checkpoint as load_checkpoint
+    from tensorgrad.distributed.checkpoints import save_checkpoint as save_checkpoint
     from tensorgrad.distributed.creation import Communicator as Communicator
     from tensorgrad.distributed.creation import LocalCommunicator as LocalCommunicator
     from tensorgrad.distributed.creation import create_communicator as create_communicator
@@ -22,12 +24,14 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.distributed.optimizer import DistributedOptimizer as DistributedOptimizer
     from tensorgrad.distributed.parallel import ColumnParallelLinear as ColumnParallelLinear
     from tensorgrad.distributed.parallel import RowParallelLinear as RowParallelLinear
+    from tensorgrad.distributed.sharded import ShardedOptimizer as ShardedOptimizer
     from tensorgrad.distributed.structure import broadcast_parameters as broadcast_parameters
     from tensorgrad.distributed.structure import check_structure as check_structure
 
 __getattr__, __dir__ = later(
     __name__,
     {
+        "checkpoints": "load_checkpoint save_checkpoint",
         "creation": "Communicator LocalCommunicator create_communicator",
         "data": "DistributedSampler average_metrics mean_loss",
         "mpi": "MpiCommunicator",
@@ -35,6 +39,7 @@ __getattr__, __dir__ = later(
         "normalization": "SyncBatchNorm synchronize_batch_norm",
         "parallel": "ColumnParallelLinear RowParallelLinear",
         "optimizer": "DistributedOptimizer",
+        "sharded": "ShardedOptimizer",
         "structure": "broadcast_parameters check_structure",
     },
 )

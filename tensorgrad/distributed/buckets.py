@@ -51,15 +51,16 @@ class Bucket:
         self.owner: Backend = params[0].backend
         self.direct = comm.takes(self.owner)
         self.dtype: Any = params[0].dtype if self.direct else _on_host(self.owner, params[0].data).dtype
-        self.sums: Any = None  # of earlier batches, where gradients are accumulated
         self.request: Any = None
         self.clear()
 
     def clear(self) -> None:
         """Be ready for the gradients of the next step."""
         self.arrived: set[int] = set()
+        self.used: set[int] = set()  # the numbers of slots that this rank has a gradient for
         self.request = None
         self.buffer: Any = None
+        self.sums: Any = None  # of earlier batches, where gradients are accumulated
 
     @property
     def complete(self) -> bool:
@@ -90,20 +91,15 @@ class Bucket:
         else:
             part[...] = self.sums[slot.start : slot.end]
             part += flat
-        self._flag(slot)
         self.arrived.add(slot.number)
-
-    def _flag(self, slot: Slot) -> None:
-        if self.flags:
-            self.buffer[self.length + slot.number] = 1
+        self.used.add(slot.number)
 
     def add(self, slot: Slot, g: Any) -> None:
         """Add the gradient of a batch that is not the last of its step."""
         if self.sums is None:
             self.sums = self.zeros(self.total)
         self.sums[slot.start : slot.end] += self.flat(g)
-        if self.flags:
-            self.sums[self.length + slot.number] = 1
+        self.used.add(slot.number)
 
     def fill(self) -> None:
         """Take in what there is, and zeros for the rest: nothing more will come."""
@@ -114,8 +110,12 @@ class Bucket:
                 self.put(slot, slot.param.grad.data)
             elif self.sums is not None:
                 self.buffer[slot.start : slot.end] = self.sums[slot.start : slot.end]
-                if self.flags and self.sums[self.length + slot.number] != 0:
-                    self._flag(slot)
+
+    def seal(self) -> None:
+        """Note in the buffer which gradients this rank has: it is sent now."""
+        if self.flags:
+            for number in self.used:
+                self.buffer[self.length + number] = 1
 
     def take(self, slot: Slot, buffer: Any) -> None:
         """Make what stands in a buffer the gradient of a parameter."""

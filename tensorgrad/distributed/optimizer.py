@@ -80,6 +80,7 @@ class DistributedOptimizer:
                 f"{name}: expected bucket_size >= 1 and accumulate >= 1; got {bucket_size} and {accumulate}"
             )
         self.optimizer = optimizer
+        self._whole = optimizer  # what knows the parameters as wholes
         self.comm = comm
         self.bucket_size = bucket_size
         self.compression = compression
@@ -118,7 +119,7 @@ class DistributedOptimizer:
         if example:
             with no_grad(), test_mode():
                 target(*example)
-        self.optimizer.setup(target)
+        self._whole.setup(target)
         self._begin()
         return self
 
@@ -137,10 +138,10 @@ class DistributedOptimizer:
 
     def params(self) -> list[Variable]:
         """Every parameter, each once."""
-        return self.optimizer.params()
+        return self._whole.params()
 
     def _begin(self) -> None:
-        params = named(self.optimizer)
+        params = named(self._whole)
         check_structure(params, self.comm)
         broadcast_parameters(params, self.comm)
         self._plan()
@@ -172,7 +173,7 @@ class DistributedOptimizer:
             return
         bucket, slot = self._places[p]
         if bucket.request is not None:
-            name = next((path for path, q in named(self.optimizer).items() if q is p), "?")
+            name = next((path for path, q in named(self._whole).items() if q is p), "?")
             raise RuntimeError(
                 f"{type(self).__name__}: a gradient of {name} came after those of its bucket were sent: a "
                 "second backward before update(). Call backward once on the sum of the losses, or give "
@@ -194,6 +195,7 @@ class DistributedOptimizer:
 
     def _start(self, bucket: Bucket) -> None:
         """Send a bucket."""
+        bucket.seal()
         if self.compression is not None:
             bucket.request = CompressedSum(self.comm, bucket.buffer, self.compression)
         else:
@@ -214,7 +216,7 @@ class DistributedOptimizer:
         RuntimeError
             If nothing was set up.
         """
-        if self.optimizer.target is None and not self.optimizer.groups:
+        if self._whole.target is None and not self._whole.groups:
             raise RuntimeError(f"{type(self).__name__}.update: nothing to update; call setup(model) first")
         if self._alone:
             self.optimizer.update()
@@ -230,7 +232,6 @@ class DistributedOptimizer:
         self._step()
         for bucket in self._buckets:
             bucket.clear()
-            bucket.sums = None
         if self.accumulate > 1:
             for p in now:
                 p.cleargrad()

@@ -95,6 +95,8 @@ class LAMB(Adam):
     array([2.6464, 3.6464])
     """
 
+    elementwise = False
+
     def __init__(
         self,
         alpha: float = 0.001,

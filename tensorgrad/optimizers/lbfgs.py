@@ -46,6 +46,8 @@ class LBFGS(Optimizer):
     True
     """
 
+    elementwise = False
+
     def __init__(self, lr: float = 1.0, history: int = 100) -> None:
         super().__init__()
         if history < 1:

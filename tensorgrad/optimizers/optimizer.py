@@ -67,6 +67,10 @@ class Optimizer:
     rate_name: ClassVar[str] = "lr"
     """The attribute that schedules change."""
 
+    elementwise: ClassVar[bool] = True
+    """Whether each element is changed by its own gradient and what is kept of it alone: then a part of a
+    parameter can be updated without the rest. A rule that looks at more, as at a norm, says False."""
+
     def __init__(self) -> None:
         self.target: Any = None
         self.hooks: list[Hook] = []
