@@ -106,17 +106,27 @@ def curves(path: Path, *panels: tuple[str, str, Mapping[str, Sequence[float]]], 
     write(made, path)
 
 
-def sheet(path: Path, images: Any, columns: int, titles: Sequence[str] = (), **look: Any) -> None:
-    """Draw images (N, H, W) or (N, H, W, 3) in rows of `columns`; `look` goes to matplotlib's imshow."""
+def sheet(path: Path, images: Any, columns: int, titles: Sequence[str] = (), top: float = 1.0) -> None:
+    """Draw images in rows of `columns`, each below its title.
+
+    They are (N, H, W), white at 0 and black at `top`, or (N, H, W, 3) with colours from 0 to 1.
+    """
+    height, width, *rest = images[0].shape
     rows = -(-len(images) // columns)
-    made = figure(0.8 * columns, (0.98 if titles else 0.8) * rows)
+    across = width + width // 8
+    above = columns * across // 50 if titles else height // 8  # room for a title, or a gap
+    cell = height + above, across
+    paper = np.full((rows * cell[0], columns * cell[1], *rest), 1.0 if rest else 0.0)
+    made = figure(8.0, 8.0 * paper.shape[0] / paper.shape[1])
     if made is None:
         return
-    made.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for i, axes in enumerate(np.ravel(made.subplots(rows, columns))):
-        axes.axis("off")
-        if i < len(images):
-            axes.imshow(images[i], **{"cmap": "gray_r", "vmin": 0, "vmax": 1, **look})
-        if i < len(titles):
-            axes.set_title(titles[i], fontsize=7, pad=2)
+    made.set_layout_engine("none")
+    axes = made.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for i, image in enumerate(images):
+        down, right = i // columns * cell[0] + above, i % columns * cell[1] + width // 16
+        paper[down : down + height, right : right + width] = image
+        if titles:
+            axes.text(right + width / 2, down - 1, titles[i], fontsize=7, ha="center")
+    axes.imshow(paper, cmap="gray_r", vmin=0, vmax=top)
     write(made, path)

@@ -14,7 +14,7 @@ be read rightly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import common
@@ -24,6 +24,7 @@ import tensorgrad as tg
 from tensorgrad import functions as F
 from tensorgrad import layers as L
 from tensorgrad import transforms as T
+from tensorgrad.cuda import as_numpy
 from tensorgrad.datasets import MNIST, Dataset
 from tensorgrad.optimizers import Adam, OneCycleLR
 
@@ -67,11 +68,7 @@ class History(NamedTuple):
 
 
 def train(
-    model: tg.Model,
-    data: tuple[tg.DataLoader, tg.DataLoader],
-    epochs: int,
-    rate: float = 0.004,
-    report: Callable[[str], None] = print,
+    model: tg.Model, data: tuple[tg.DataLoader, tg.DataLoader], epochs: int, rate: float = 0.004
 ) -> History:
     """Train a classifier on the first loader, and test it on the second after each epoch."""
     training, held_out = data
@@ -89,14 +86,14 @@ def train(
             losses.append(loss.item())
         history.losses.append(float(np.mean(losses)))
         history.accuracies.append(common.accuracy(model, held_out))
-        report(f"epoch {epoch}: loss {history.losses[-1]:.3f}, test accuracy {history.accuracies[-1]:.1%}")
+        print(f"epoch {epoch}: loss {history.losses[-1]:.3f}, test accuracy {history.accuracies[-1]:.1%}")
     return history
 
 
 def misread(model: tg.Model, data: Dataset, loader: tg.DataLoader) -> tuple[np.ndarray, list[str]]:
     """The images of a data set that the model misreads, and for each "what it is, what it was taken for"."""
     with tg.no_grad(), tg.test_mode():
-        answers = np.concatenate([tg.argmax(model(x), axis=1).to_cpu().data for x, _ in loader])
+        answers = np.concatenate([as_numpy(tg.argmax(model(x), axis=1)) for x, _ in loader])
     (wrong,) = np.nonzero(answers != data.label)
     return data.data[wrong, 0], [f"{data.label[i]}, read as {answers[i]}" for i in wrong]
 
@@ -126,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> History:
         ("Test accuracy", "read rightly (%)", {"accuracy": percent}),
     )
     images, titles = misread(model, held_out, testing)
-    common.sheet(chosen.out / "misread.png", images[:20], 10, titles[:20], vmax=255)
+    if titles:
+        common.sheet(chosen.out / "misread.png", images[:20], 10, titles[:20], top=255)
     model.save_weights(chosen.out / "weights.npz")
     return history
 

@@ -151,3 +151,81 @@ def test_the_licence_is_found_or_the_error_says_where_it_was_sought(example, tmp
         text.licence()
     (tmp_path / "LICENSE.txt").write_text("A. HISTORY")
     assert text.licence() == "A. HISTORY"
+
+
+@on_numpy
+def test_the_vae_knows_more_than_the_means(example, tmp_path):
+    vae = example("vae")
+    history = vae.main(["--quick", "--out", str(tmp_path)])
+    p = np.clip(tg.datasets.Digits().data.mean(axis=0, dtype=np.float64), 1e-4, 1 - 1e-4)
+    x = tg.datasets.Digits(train=False).data
+    means = -np.mean(np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), axis=1))
+    # By 2.2 nats after 15 epochs, by 3.4 at the end of a whole run.
+    assert history.held_out[-1] < means - 1.5
+    assert history.held_out[-1] < history.held_out[0]
+    assert pictures(tmp_path) == {"curves.png", "map.png", "pairs.png"}
+
+
+def fid_by_roots(a: np.ndarray, b: np.ndarray) -> float:
+    """The squared Fréchet distance with the matrix root of SciPy."""
+    from scipy.linalg import sqrtm
+
+    cov = [np.cov(x.T) for x in (a, b)]
+    return np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(cov[0] + cov[1] - 2 * sqrtm(cov[0] @ cov[1]).real)
+
+
+@on_numpy
+def test_the_gan_comes_nearer_to_real_digits(example, tmp_path):
+    gan = example("gan")
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(50, 5)), rng.normal(1.0, 2.0, size=(80, 5))
+    assert gan.frechet_distance(a, b) == pytest.approx(fid_by_roots(a, b))
+    assert gan.frechet_distance(a, a) == pytest.approx(0.0, abs=1e-10)
+    history = gan.main(["--quick", "--out", str(tmp_path)])
+    assert history.distances[-1] < 0.4 * history.distances[0]
+    assert pictures(tmp_path) == {"curves.png", "samples.png"}
+
+
+@on_numpy
+def test_grad_cam_looks_at_the_stroke(example, tmp_path):
+    found = example("gradcam").main(["--quick", "--out", str(tmp_path)])
+    assert found.accuracy > 0.9
+    assert found.on_stroke > 1.3 * found.elsewhere
+    assert found.without_hot < found.without_random - 0.02
+    assert pictures(tmp_path) == {"heat.png"}
+
+
+@on_numpy
+def test_grad_cam_of_a_network_that_is_known(example):
+    """One filter that sees the stroke, and a class that wants it: the heat is the pooled image."""
+    gradcam = example("gradcam")
+    model = gradcam.CNN()
+    x = np.zeros((1, 1, 28, 28), np.float32)
+    x[0, 0, 6:22, 12:16] = 1.0
+    model(x)
+    for p in model.params():
+        p.data[...] = 0
+    model.conv1.W.data[0, 0, 2, 2] = model.conv2.W.data[0, 0, 2, 2] = 1
+    model.l1.W.data[: 7 * 7, 0] = 1
+    model.l2.W.data[0, 3] = 1
+    heat, classes = gradcam.grad_cam(model, x)
+    np.testing.assert_array_equal(classes, [3])
+    np.testing.assert_allclose(heat[0], x[0, 0])
+
+
+@on_numpy
+def test_style_is_transferred(example, tmp_path):
+    result = example("style").main(["--quick", "--out", str(tmp_path)])
+    assert result.accuracy > 0.4  # of four angles
+    assert result.style[-1] < 0.05 * result.style[0]
+    assert result.content[-1] < 1
+    assert result.picture.shape == (3, 48, 64)
+    assert pictures(tmp_path) == {"style.png", "curves.png"}
+
+
+@on_numpy
+def test_a_picture_of_ones_own(example, tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="reads pictures")
+    image.new("RGB", (40, 80), (255, 0, 51)).save(tmp_path / "red.png")
+    picture = example("style").load(str(tmp_path / "red.png"), 10, 20)
+    np.testing.assert_allclose(picture, np.broadcast_to([[[1.0]], [[0.0]], [[0.2]]], (3, 10, 20)))
