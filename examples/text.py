@@ -62,7 +62,8 @@ def zen() -> str:
 class Pieces(tg.Dataset):
     """Pieces of a text as numbers of characters; the label of each character is the next.
 
-    A piece begins every quarter of its length, so that each character is seen in several contexts.
+    A piece begins at a random place, drawn anew each time: the GPT, which learns a vector for each place in
+    it, must see each character at all of them.
 
     Attributes
     ----------
@@ -78,16 +79,17 @@ class Pieces(tg.Dataset):
     def prepare(self) -> None:
         self.characters = sorted(set(self.text))
         self.data = self.numbers(self.text)
+        self.rng = np.random.default_rng(0)
 
     def numbers(self, text: str) -> np.ndarray:
         """Characters as numbers."""
         return np.array([self.characters.index(c) for c in text])
 
     def __len__(self) -> int:
-        return 1 + max(0, len(self.data) - 1 - self.length) // (self.length // 4)
+        return len(self.data) // (self.length // 4)  # in an epoch each character is seen four times
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = index * (self.length // 4)
+        start = self.rng.integers(len(self.data) - self.length)
         piece = self.data[start : start + self.length + 1]
         return piece[:-1], piece[1:]
 
