@@ -160,7 +160,7 @@ def backends(session: nox.Session, backend: str) -> None:
         ]
     elif backend in ("jax", "dpnp"):
         names = ("ops", "backends", "inplace", "masks", "operators", "indexing", "derivatives", "complex")
-        names += ("against_jax",) if backend == "jax" else ()
+        names += ("against_jax", "capture") if backend == "jax" else ()
         paths = [*(f"tests/test_{name}.py" for name in names), *ONE_PRECISION]
     else:
         paths = ["tests", "README.md"]

@@ -41,6 +41,10 @@ class BackendUnavailableError(ImportError):
     """
 
 
+class CannotCompileError(RuntimeError):
+    """A function cannot be made one program; the message says why, and what is run instead is what it was."""
+
+
 @contextmanager
 def importing(library: str, install: str, mend: str = "") -> Iterator[None]:
     """Around a backend's imports of its library: one that fails says what is missing.
@@ -346,6 +350,21 @@ class Backend:
     def _drawn(self, draws: np.ndarray[Any, Any], dtype: Any, device: Any) -> Array:
         on_host = {16: np.float16, 32: np.float32}.get(self.xp.finfo(dtype).bits, np.float64)
         return self.xp.astype(self.from_numpy(draws.astype(on_host), device), dtype, copy=False)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether `compiled` makes programs."""
+        return type(self).compiled is not Backend.compiled
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of arrays, lists of arrays and numbers, without side effects, as one program.
+
+        Raises
+        ------
+        CannotCompileError
+            If the library compiles none; and by a call of what is returned, if the function looks at values.
+        """
+        raise CannotCompileError(f"{self.name} compiles no programs")
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given. Nothing to wait for by default."""

@@ -5,11 +5,12 @@ JAX computes in float32 unless ``jax_enable_x64`` is set; data of 64 bits is ref
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, importing, is_basic, native
+from tensorgrad.backend import Array, Backend, CannotCompileError, importing, is_basic, native
 
 with importing("JAX", install="python -m pip install jax"):
     import jax
@@ -71,6 +72,18 @@ class JaxBackend(Backend):
 
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         return base.at[index].add(values)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        program = jax.jit(function)
+
+        def call(*args: Any) -> Any:
+            try:
+                return program(*args)
+            except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
+                first = str(error).partition("\n")[0]
+                raise CannotCompileError(f"it looks at values while jax.jit traces it: {first}") from error
+
+        return call
 
     def synchronize(self) -> None:
         jax.block_until_ready(jax.live_arrays())

@@ -100,8 +100,9 @@ class Adam(Optimizer):
     def _numbers(self, t: int) -> tuple[float, float, float, float, float]:
         """Of the t-th update: the rate and eps with both corrections in them, the betas, and the decay."""
         fix1, fix2 = self._corrections(t)
-        eps = float(self.eps) * math.sqrt(fix2)  # both sides of the quotient times sqrt(fix2)
-        rate = float(self.alpha) * math.sqrt(fix2) / fix1
+        root = fix2**0.5
+        eps = float(self.eps) * root  # both sides of the quotient times the root
+        rate = float(self.alpha) * root / fix1
         return rate, eps, float(self.beta1), float(self.beta2), 1 - float(self.alpha * self.weight_decay)
 
     def _step(  # noqa: PLR0917  # what `_numbers` gives

@@ -66,6 +66,8 @@ class Optimizer:
 
     rate_name: ClassVar[str] = "lr"
     """The attribute that schedules change."""
+    replayed: Any = 0
+    """While a captured step is traced: how many updates there will have been since, a number of the trace."""
 
     elementwise: ClassVar[bool] = True
     """Whether each element is changed by its own gradient and what is kept of it alone: then a part of a
@@ -296,7 +298,7 @@ class Optimizer:
         state = self._states.setdefault(param, {})
         t: int = state.get("t", 0) + 1
         state["t"] = t
-        return t
+        return t + self.replayed  # type: ignore[no-any-return]
 
     # -- the state in dicts and files ------------------------------------------------------------
 

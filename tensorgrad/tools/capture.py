@@ -1,0 +1,182 @@
+"""A training step that is recorded once and run again as one program, where the array library can do that."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tensorgrad.backend import Array, Backend, CannotCompileError
+from tensorgrad.core import Variable
+from tensorgrad.core.variable import as_array
+
+Place = tuple[dict[str, Any], str]
+"""A dict, and the key of an array in it."""
+
+
+class capture:  # noqa: N801  # used like a function
+    """Run a training step as one program of the array library: on JAX, XLA compiles it.
+
+    The first calls run as they are, while they make what is made late: weights, the state of the optimizer.
+    Then the step is traced once for each combination of shapes and of the optimizer's settings; parameters,
+    running statistics, recurrent state and what the optimizer keeps go in and out of the program. Gradients
+    do not come out: they are cleared.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(*arrays)``: forward, backward and update. It may not look at values, and returns a Variable, an
+        array, or a tuple of them.
+    model : Layer
+    optimizer : Optimizer, optional
+        Set up with `model`.
+
+    Attributes
+    ----------
+    why_not : str or None
+        Why calls run as they are: the library compiles nothing, or the step cannot be traced. A warning says
+        the latter once.
+
+    Notes
+    -----
+    Numbers that the step takes from Python are constants of the program, and so are random numbers that are
+    drawn on the host: do not capture dropout on JAX.
+
+    Examples
+    --------
+    >>> model = tg.models.MLP((8, 2))
+    >>> optimizer = tg.optimizers.SGD(0.1).setup(model)
+    >>> def step(x, t):
+    ...     model.cleargrads()
+    ...     loss = F.softmax_cross_entropy(model(x), t)
+    ...     loss.backward()
+    ...     optimizer.update()
+    ...     return loss
+    >>> step = tg.tools.capture(step, model, optimizer)
+    >>> x, t = np.ones((3, 4)), np.array([0, 1, 1])
+    >>> bool(step(x, t).item() > step(x, t).item())
+    True
+    >>> step.why_not
+    'numpy compiles no programs'
+    """
+
+    def __init__(self, step: Callable[..., Any], model: Any, optimizer: Any = None) -> None:
+        self.step = step
+        self.model = model
+        self.optimizer = optimizer
+        self.why_not: str | None = None
+        self._programs: dict[Any, Callable[..., Any]] = {}
+        self._seen = -1
+        self._single = True
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run the step."""
+        if self.why_not is not None:
+            return self.step(*inputs)
+        places, arrays = self._places(), [as_array(x) for x in inputs]
+        if len(places) != self._seen:  # the last call made something that was not there before
+            self._seen = len(places)
+            return self.step(*inputs)
+        backend: Backend = next(self.model.params()).backend
+        key = (tuple(self._settings()), tuple((a.shape, str(a.dtype)) for a in arrays))
+        counts, before = self._counts(), [holder[name] for holder, name in places]
+        try:
+            if key not in self._programs:
+                self._programs[key] = backend.compiled(self._traced)
+            after, outputs = self._programs[key](before, self._done(), *arrays)
+        except CannotCompileError as error:
+            self.why_not = str(error)
+            self._put(places, before)
+            self._set(counts, 0)
+            self.model.cleargrads()
+            if backend.compiles:
+                warnings.warn(f"capture: the step runs as it is: {error}", stacklevel=2)
+            return self.step(*inputs)
+        self._put(places, after)
+        self._set(counts, 1)
+        made = [Variable(y, requires_grad=False) for y in outputs]
+        return made[0] if self._single else tuple(made)
+
+    def _traced(self, arrays: list[Array], done: Any, *inputs: Array) -> tuple[list[Array], list[Array]]:
+        """The step as a function of all that it reads; runs while the library traces it."""
+        places = self._places()
+        self._put(places, arrays)
+        if self.optimizer is not None:
+            self.optimizer.replayed = done - self._done()
+        try:
+            outputs = self.step(*inputs)
+        finally:
+            if self.optimizer is not None:
+                del self.optimizer.replayed
+        self._single = not isinstance(outputs, tuple)
+        self.model.cleargrads()
+        if len(self._places()) != len(places):
+            raise CannotCompileError("it makes weights or state that were not there before")
+        after = [holder[name] for holder, name in places]
+        return after, [as_array(y) for y in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+    # -- what the step reads and changes ---------------------------------------------------------
+
+    def _places(self) -> list[Place]:
+        """Where arrays stand that a step may replace."""
+        places: list[Place] = [(_Data(p), "data") for p in self.model.params()]
+        for _, layer in self.model._layers():
+            names = (name for name in layer.carried if getattr(layer, name, None) is not None)
+            places += [(_Carried(layer), name) for name in names]
+        for state in self._states():
+            places += [(state, name) for name, value in state.items() if not isinstance(value, int | float)]
+        return places
+
+    def _put(self, places: list[Place], arrays: list[Array]) -> None:
+        for (holder, name), array in zip(places, arrays, strict=True):
+            holder[name] = array
+
+    def _set(self, counts: list[tuple[Place, int]], more: int) -> None:
+        """The counts as they were, or one more: tracing a step counts too."""
+        for (holder, name), count in counts:
+            holder[name] = count + more
+
+    def _states(self) -> list[dict[str, Any]]:
+        return [] if self.optimizer is None else list(self.optimizer._states.values())
+
+    def _counts(self) -> list[tuple[Place, int]]:
+        """The numbers that each update raises by one, and their values."""
+        found = [((state, "t"), state["t"]) for state in self._states() if "t" in state]
+        own = {} if self.optimizer is None else vars(self.optimizer)
+        return [*found, ((own, "t"), own["t"])] if "t" in own else found
+
+    def _done(self) -> int:
+        """How many updates there were, for the difference between now and when the program was traced."""
+        return max((count for _, count in self._counts()), default=0)
+
+    def _settings(self) -> list[Any]:
+        settings = {} if self.optimizer is None else self.optimizer.settings()
+        return [item for item in settings.items() if item[0] != "t"]
+
+
+class _Carried(dict[str, Any]):
+    """The arrays that a layer carries from call to call, as the items of a dict."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def __getitem__(self, name: str) -> Any:
+        return as_array(getattr(self.layer, name))
+
+    def __setitem__(self, name: str, array: Any) -> None:
+        setattr(self.layer, name, Variable(array, requires_grad=False))
+
+
+class _Data(dict[str, Any]):
+    """The array of a Variable as the item ``data`` of a dict."""
+
+    def __init__(self, v: Variable) -> None:
+        super().__init__()
+        self.v = v
+
+    def __getitem__(self, name: str) -> Any:
+        return self.v.data
+
+    def __setitem__(self, name: str, array: Any) -> None:
+        self.v.data = array

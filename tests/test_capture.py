@@ -1,0 +1,119 @@
+"""Captured training steps: one program where a library makes one, and the same numbers as without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import functions as F
+from tensorgrad import layers as L
+from tensorgrad import optimizers as O
+
+
+class CNN(tg.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.out = L.Conv2d(4, 3, pad=1), L.BatchNorm(), L.Linear(3)
+
+    def forward(self, x):
+        h = F.pooling(F.relu(self.norm(self.conv(x))), 2, 2)
+        return self.out(F.flatten(h))
+
+
+class Wave(tg.Model):
+    """A recurrent network that keeps its state from step to step."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.out = L.LSTM(5), L.Linear(3)
+
+    def forward(self, x):
+        return self.out(self.cell(x))
+
+
+RNG = np.random.default_rng(0)
+MODELS = {
+    "MLP": (lambda: tg.models.MLP((8, 3)), RNG.standard_normal((6, 5))),
+    "CNN": (CNN, RNG.standard_normal((6, 2, 8, 8))),
+    "LSTM": (Wave, RNG.standard_normal((6, 4))),
+}
+LABELS = RNG.integers(0, 3, 6)
+
+
+def training(name, optimizer, backend, captured):
+    """Losses of six steps, the step and what it trains."""
+    make, x = MODELS[name]
+    np.random.seed(0)  # noqa: NPY002  # weights are drawn as in the book
+    model = make().to(backend.name)
+    optimizer = optimizer.setup(model)
+    optimizer.add_hook(O.ClipGrad(0.5))
+
+    def step(x, t):
+        model.cleargrads()
+        loss = F.softmax_cross_entropy(model(x), t)
+        loss.backward()
+        loss.unchain_backward()  # of what the LSTM carries on
+        optimizer.update()
+        return loss
+
+    run = tg.tools.capture(step, model, optimizer) if captured else step
+    given = backend.from_numpy(x), backend.from_numpy(LABELS)
+    return [float(backend.to_numpy(run(*given).data)) for _ in range(6)], run, model, optimizer
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("MLP", O.SGD), ("MLP", O.Adam), ("CNN", O.SGD), ("CNN", O.Adam), ("LSTM", O.Adam)]
+)
+def test_a_captured_step_gives_the_same_numbers(backend, name, kind):
+    want, _, model, kept = training(name, kind(0.01), backend, False)
+    got, step, captured, state = training(name, kind(0.01), backend, True)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    for a, b in zip(captured.params(), model.params(), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(backend.to_numpy(a.data), backend.to_numpy(b.data), rtol=1e-5, atol=1e-7)
+    assert state.settings() == kept.settings()
+    assert list(state.state_dict()) == list(kept.state_dict())
+    if backend.compiles:
+        assert step.why_not is None
+        assert len(step._programs) == 1
+    else:
+        assert step.why_not == f"{backend.name} compiles no programs"
+
+
+def test_another_rate_and_another_shape_are_other_programs(backend):
+    _, step, _, optimizer = training("MLP", O.SGD(0.1), backend, True)
+    optimizer.lr = 0.2
+    step(*(backend.from_numpy(a[:4]) for a in (MODELS["MLP"][1], LABELS)))
+    assert len(step._programs) == (2 if backend.compiles else 0)
+
+
+def test_several_results(backend):
+    model = tg.models.MLP((2,)).to(backend.name)
+    step = tg.tools.capture(lambda x: (model(x), x), model)
+    x = backend.from_numpy(np.ones((3, 4)))
+    for _ in range(3):
+        y, same = step(x)
+        assert (y.shape, same.shape) == ((3, 2), (3, 4))
+
+
+def test_a_step_that_looks_at_values_runs_as_it_is(backend):
+    model = tg.models.MLP((2,)).to(backend.name)
+    calls = []
+
+    def step(x):
+        calls.append(float(model(x).sum().item()) > 0)
+        return model(x)
+
+    captured = tg.tools.capture(step, model)
+    x = backend.from_numpy(np.ones((3, 4)))
+    captured(x)
+    if backend.compiles:
+        with pytest.warns(UserWarning, match=r"^capture: the step runs as it is: it looks at values while"):
+            captured(x)
+        assert captured.why_not.startswith("it looks at values while")
+    else:
+        captured(x)
+    captured(x)
+    assert len(calls) == 3
+    assert all(p.grad is None for p in model.params())
