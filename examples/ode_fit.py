@@ -149,6 +149,7 @@ def draw(result: Fit, path: str) -> None:
     for column, (name, color) in enumerate([("hare", "tab:blue"), ("lynx", "tab:red")]):
         axes.plot(YEARS, COUNTS[:, column], "o", color=color, label=f"{name}: pelts")
         axes.plot(times, path_taken[:, column], "-", color=color, label=f"{name}: fit")
+    axes.set_xticks(YEARS[::5])
     axes.set_xlabel("year")
     axes.set_ylabel("thousands")
     axes.legend()

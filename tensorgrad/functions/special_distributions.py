@@ -1,7 +1,4 @@
-"""Distribution functions of statistics: chi-squared, Student's t and F.
-
-Their gradients are those of the last argument; a parameter that requires a gradient is refused.
-"""
+"""Distribution functions of statistics: chi-squared, Student's t and F."""
 
 from __future__ import annotations
 
@@ -20,8 +17,8 @@ from tensorgrad.functions.special_incomplete import (
     betainc_by_formula,
     gammainc,
     gammaincc,
-    refuse,
 )
+from tensorgrad.functions.special_parameters import stdtr_in_df
 
 
 def stdtr_by_formula(xp: Any, df: Array, t: Array) -> Array:
@@ -35,7 +32,7 @@ def stdtr_by_formula(xp: Any, df: Array, t: Array) -> Array:
 
 
 class Stdtr(Op):
-    """``y = P(T < t)``; ``dy/dt`` is the density of Student's t."""
+    """``y = P(T < t)``; ``dy/dt`` is the density of Student's t, ``dy/ddf`` an integral of it."""
 
     saves = (Input(0), Input(1))
     fresh = True
@@ -43,11 +40,15 @@ class Stdtr(Op):
     def forward(self, df: Array, t: Array) -> Array:
         return evaluate(self, "stdtr", stdtr_by_formula, df, t)
 
-    def backward(self, gy: ArrayLike) -> tuple[None, ArrayLike]:
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         xp = self.xp
         df, t = saved_operands(self)
+        to_df, to_t = self.needs
+        gdf = gy * stdtr_in_df(self, df, t) if to_df else None
+        if not to_t:
+            return gdf, None
         scale = self.nested(Betaln(), 0.5 * df, xp.full_like(df, 0.5)) + 0.5 * xp.log(df)
-        return None, gy * xp.exp(-0.5 * (df + 1.0) * xp.log1p(t * t / df) - scale)
+        return gdf, gy * xp.exp(-0.5 * (df + 1.0) * xp.log1p(t * t / df) - scale)
 
 
 @samples(*SHAPES)
@@ -56,8 +57,8 @@ def chdtr(v: Any, x: Any) -> Variable:
 
     Parameters
     ----------
-    v : array, number or Variable without a gradient, real, positive
-        Degrees of freedom. There is no derivative in it.
+    v : Variable, array or number, real, positive
+        Degrees of freedom.
     x : Variable, array or number, real, not negative
         Broadcast against `v`.
 
@@ -66,17 +67,11 @@ def chdtr(v: Any, x: Any) -> Variable:
     Variable, the broadcast shape
         ``gammainc(v / 2, x / 2)``.
 
-    Raises
-    ------
-    ValueError
-        If `v` is a Variable that requires a gradient.
-
     Examples
     --------
     >>> F.chdtr(2.0, Variable(np.array([0.0, 2.0])))
     variable([0.         0.63212056])
     """
-    refuse("chdtr", v=v)
     v, x = floats(v, x)
     return gammainc(div(v, 2.0), div(x, 2.0))
 
@@ -94,29 +89,29 @@ def chdtrc(v: Any, x: Any) -> Variable:
     -------
     Variable, the broadcast shape
 
-    Raises
-    ------
-    ValueError
-        If `v` is a Variable that requires a gradient.
-
     Examples
     --------
     >>> F.chdtrc(2.0, Variable(np.array([0.0, 2.0])))
     variable([1.         0.36787944])
     """
-    refuse("chdtrc", v=v)
     v, x = floats(v, x)
     return gammaincc(div(v, 2.0), div(maximum(x, 0.0), 2.0))
 
 
-@samples(Sample(3.0, Real((2, 3))), Sample(0.5, Real((3,), 1.0, 5.0)), Sample(80.0, Real((), -3.0, -1.0)))
+@samples(
+    Sample(Real((2, 3), 0.5, 9.0), Real((2, 3), -5.0, 5.0)),
+    Sample(Real((2, 1), 3.0, 40.0), Real((3,), -1.0, 1.0)),
+    Sample(3.0, Real((2, 3))),
+    Sample(0.5, Real((3,), 1.0, 5.0)),
+    Sample(80.0, Real((), -3.0, -1.0)),
+)
 def stdtr(df: Any, t: Any) -> Variable:
     """Distribution function of Student's t, element by element.
 
     Parameters
     ----------
-    df : array, number or Variable without a gradient, real, positive
-        Degrees of freedom. There is no derivative in it.
+    df : Variable, array or number, real, positive
+        Degrees of freedom.
     t : Variable, array or number, real
         Broadcast against `df`.
 
@@ -124,11 +119,6 @@ def stdtr(df: Any, t: Any) -> Variable:
     -------
     Variable, the broadcast shape
         In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If `df` is a Variable that requires a gradient.
 
     References
     ----------
@@ -139,11 +129,11 @@ def stdtr(df: Any, t: Any) -> Variable:
     >>> F.stdtr(1.0, Variable(np.array([0.0, 1.0])))
     variable([0.5  0.75])
     """
-    refuse("stdtr", df=df)
     return Stdtr()(*floats(df, t))  # type: ignore[no-any-return]
 
 
 _RATIOS = (
+    Sample(Real((2, 3), 1.0, 9.0), Real((2, 1), 1.0, 9.0), Real((2, 3), 0.2, 3.0)),
     Sample(3.0, 5.0, Real((2, 3), 0.2, 3.0)),
     Sample(10.0, 2.0, Real((), 0.5, 1.0)),
 )
@@ -155,8 +145,8 @@ def fdtr(dfn: Any, dfd: Any, x: Any) -> Variable:
 
     Parameters
     ----------
-    dfn, dfd : array, number or Variable without a gradient, real, positive
-        Degrees of freedom of numerator and denominator. There is no derivative in them.
+    dfn, dfd : Variable, array or number, real, positive
+        Degrees of freedom of numerator and denominator.
     x : Variable, array or number, real, not negative
         Broadcast against them.
 
@@ -164,11 +154,6 @@ def fdtr(dfn: Any, dfd: Any, x: Any) -> Variable:
     -------
     Variable, the broadcast shape
         In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If `dfn` or `dfd` is a Variable that requires a gradient.
 
     References
     ----------
@@ -179,7 +164,6 @@ def fdtr(dfn: Any, dfd: Any, x: Any) -> Variable:
     >>> F.fdtr(2.0, 2.0, Variable(np.array([0.0, 1.0])))
     variable([0.  0.5])
     """
-    refuse("fdtr", dfn=dfn, dfd=dfd)
     dfn, dfd, x = floats(dfn, dfd, x)
     part = mul(dfn, x)
     return betainc(div(dfn, 2.0), div(dfd, 2.0), div(part, add(dfd, part)))
@@ -198,16 +182,10 @@ def fdtrc(dfn: Any, dfd: Any, x: Any) -> Variable:
     -------
     Variable, the broadcast shape
 
-    Raises
-    ------
-    ValueError
-        If `dfn` or `dfd` is a Variable that requires a gradient.
-
     Examples
     --------
     >>> F.fdtrc(2.0, 2.0, Variable(np.array([0.0, 3.0])))
     variable([1.   0.25])
     """
-    refuse("fdtrc", dfn=dfn, dfd=dfd)
     dfn, dfd, x = floats(dfn, dfd, x)
     return betainc(div(dfd, 2.0), div(dfn, 2.0), div(dfd, add(dfd, mul(dfn, x))))

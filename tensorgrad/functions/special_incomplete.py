@@ -1,7 +1,4 @@
-"""Incomplete gamma and beta functions.
-
-Their gradients are those of the last argument; a parameter that requires a gradient is refused.
-"""
+"""Incomplete gamma and beta functions. Their derivatives in the parameters are in `special_parameters`."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from tensorgrad.functions.arithmetic import sub
 from tensorgrad.functions.special import evaluate, floats, saved_operands
 from tensorgrad.functions.special_beta import Betaln, betaln_by_formula
 from tensorgrad.functions.special_gamma import Gammaln, gammaln_by_formula, stirling_rest
+from tensorgrad.functions.special_parameters import betainc_in_parameters, gammainc_in_a
 
 _MOST = 20_000  # terms: enough for parameters up to a million
 _BETWEEN = 16  # terms between two looks at what is left
@@ -122,7 +120,10 @@ def betainc_by_formula(xp: Any, a: Array, b: Array, x: Array) -> Array:
 
 
 class Gammainc(Op):
-    """``y = integral of t**(a-1) e**-t from 0 to x / gamma(a)``; ``dy/dx = x**(a-1) e**-x / gamma(a)``."""
+    """``y = integral of t**(a-1) e**-t from 0 to x / gamma(a)``; ``dy/dx = x**(a-1) e**-x / gamma(a)``.
+
+    ``dy/da`` is the integral of that which is differentiated.
+    """
 
     saves = (Input(0), Input(1))
     fresh = True
@@ -131,15 +132,19 @@ class Gammainc(Op):
     def forward(self, a: Array, x: Array) -> Array:
         return evaluate(self, "gammainc", lambda xp, a, x: gammainc_pair(xp, a, x)[0], a, x)
 
-    def backward(self, gy: ArrayLike) -> tuple[None, ArrayLike]:
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         xp = self.xp
         a, x = saved_operands(self)
+        to_a, to_x = self.needs
+        ga = gy * (self.sign * gammainc_in_a(self, a, x)) if to_a else None
+        if not to_x:
+            return ga, None
         density = (a - 1.0) * xp.log(x) - x - self.nested(Gammaln(), a)
-        return None, gy * (self.sign * xp.exp(density))
+        return ga, gy * (self.sign * xp.exp(density))
 
 
 class Gammaincc(Gammainc):
-    """``y = 1 - gammainc(a, x)``; ``dy/dx`` is that of `Gammainc` with the sign turned round."""
+    """``y = 1 - gammainc(a, x)``; the derivatives are those of `Gammainc` with the sign turned round."""
 
     sign = -1.0
 
@@ -148,7 +153,10 @@ class Gammaincc(Gammainc):
 
 
 class Betainc(Op):
-    """``y = integral of t**(a-1) (1-t)**(b-1) from 0 to x / beta(a, b)``; ``dy/dx`` is what stands in it."""
+    """``y = integral of t**(a-1) (1-t)**(b-1) from 0 to x / beta(a, b)``; ``dy/dx`` is what stands in it.
+
+    ``dy/da`` and ``dy/db`` are the integrals of that which is differentiated.
+    """
 
     saves = (Input(0), Input(1), Input(2))
     fresh = True
@@ -156,26 +164,25 @@ class Betainc(Op):
     def forward(self, a: Array, b: Array, x: Array) -> Array:
         return evaluate(self, "betainc", betainc_by_formula, a, b, x)
 
-    def backward(self, gy: ArrayLike) -> tuple[None, None, ArrayLike]:
+    def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
         xp = self.xp
         a, b, x = saved_operands(self)
-        logs = (a - 1.0) * xp.log(x) + (b - 1.0) * xp.log1p(-x)
-        return None, None, gy * xp.exp(logs - self.nested(Betaln(), a, b))
-
-
-def refuse(function: str, **parameters: Any) -> None:
-    """Raise an error if a parameter requires a gradient: there is none."""
-    for name, value in parameters.items():
-        if isinstance(value, Variable) and value.requires_grad:
-            raise ValueError(
-                f"{function}: there is no derivative in {name}; got a Variable that requires a gradient. "
-                f"Pass tg.stop_gradient({name}), or an array."
-            )
+        to_a, to_b, to_x = self.needs
+        ga = gb = gx = None
+        if to_a or to_b:
+            in_a, in_b = betainc_in_parameters(self, a, b, x)
+            ga, gb = gy * in_a if to_a else None, gy * in_b if to_b else None
+        if to_x:
+            logs = (a - 1.0) * xp.log(x) + (b - 1.0) * xp.log1p(-x)
+            gx = gy * xp.exp(logs - self.nested(Betaln(), a, b))
+        return ga, gb, gx
 
 
 # -- public functions --------------------------------------------------------------------------------
 
 SHAPES = (
+    Sample(Real((2, 3), 0.5, 4.0), Real((2, 3), 0.5, 6.0)),
+    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 10.0, 30.0)),
     Sample(2.5, Real((2, 3), 0.5, 6.0)),
     Sample(0.5, Real((), 0.2, 1.0)),
     Sample(30.0, Real((3,), 20.0, 40.0)),
@@ -188,8 +195,7 @@ def gammainc(a: Any, x: Any) -> Variable:
 
     Parameters
     ----------
-    a : array, number or Variable without a gradient, real, positive
-        There is no derivative in it.
+    a : Variable, array or number, real, positive
     x : Variable, array or number, real, not negative
         Broadcast against `a`.
 
@@ -197,11 +203,6 @@ def gammainc(a: Any, x: Any) -> Variable:
     -------
     Variable, the broadcast shape
         In [0, 1]: the distribution function of the gamma distribution with shape `a`.
-
-    Raises
-    ------
-    ValueError
-        If `a` is a Variable that requires a gradient.
 
     References
     ----------
@@ -212,7 +213,6 @@ def gammainc(a: Any, x: Any) -> Variable:
     >>> F.gammainc(1.0, Variable(np.array([0.0, 1.0])))
     variable([0.         0.63212056])
     """
-    refuse("gammainc", a=a)
     return Gammainc()(*floats(a, x))  # type: ignore[no-any-return]
 
 
@@ -230,21 +230,17 @@ def gammaincc(a: Any, x: Any) -> Variable:
     Variable, the broadcast shape
         In [0, 1].
 
-    Raises
-    ------
-    ValueError
-        If `a` is a Variable that requires a gradient.
-
     Examples
     --------
     >>> F.gammaincc(1.0, Variable(np.array([0.0, 100.0])))
     variable([1.00000000e+00 3.72007598e-44])
     """
-    refuse("gammaincc", a=a)
     return Gammaincc()(*floats(a, x))  # type: ignore[no-any-return]
 
 
 @samples(
+    Sample(Real((2, 3), 0.5, 4.0), Real((2, 3), 0.5, 4.0), Real((2, 3), 0.1, 0.9)),
+    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 5.0, 40.0), 0.4),
     Sample(2.0, 3.0, Real((2, 3), 0.1, 0.9)),
     Sample(0.5, 0.5, Real((), 0.2, 0.4)),
     Sample(20.0, 40.0, Real((3,), 0.2, 0.5)),
@@ -254,8 +250,7 @@ def betainc(a: Any, b: Any, x: Any) -> Variable:
 
     Parameters
     ----------
-    a, b : array, number or Variable without a gradient, real, positive
-        There is no derivative in them.
+    a, b : Variable, array or number, real, positive
     x : Variable, array or number, real
         In [0, 1]. Broadcast against `a` and `b`.
 
@@ -263,11 +258,6 @@ def betainc(a: Any, b: Any, x: Any) -> Variable:
     -------
     Variable, the broadcast shape
         In [0, 1]: the distribution function of the beta distribution.
-
-    Raises
-    ------
-    ValueError
-        If `a` or `b` is a Variable that requires a gradient.
 
     References
     ----------
@@ -278,11 +268,14 @@ def betainc(a: Any, b: Any, x: Any) -> Variable:
     >>> F.betainc(2.0, 1.0, Variable(np.array([0.5, 1.0])))
     variable([0.25 1.  ])
     """
-    refuse("betainc", a=a, b=b)
     return Betainc()(*floats(a, b, x))  # type: ignore[no-any-return]
 
 
-@samples(Sample(2.0, 3.0, Real((2, 3), 0.1, 0.9)), Sample(0.5, 0.5, Real((), 0.2, 0.4)))
+@samples(
+    Sample(Real((2, 3), 0.5, 4.0), Real((3,), 0.5, 4.0), Real((2, 1), 0.1, 0.9)),
+    Sample(2.0, 3.0, Real((2, 3), 0.1, 0.9)),
+    Sample(0.5, 0.5, Real((), 0.2, 0.4)),
+)
 def betaincc(a: Any, b: Any, x: Any) -> Variable:
     """``1 - betainc(a, b, x)``, element by element.
 
@@ -296,16 +289,10 @@ def betaincc(a: Any, b: Any, x: Any) -> Variable:
     Variable, the broadcast shape
         ``betainc(b, a, 1 - x)``.
 
-    Raises
-    ------
-    ValueError
-        If `a` or `b` is a Variable that requires a gradient.
-
     Examples
     --------
     >>> F.betaincc(2.0, 1.0, Variable(np.array([0.5, 1.0])))
     variable([0.75 0.  ])
     """
-    refuse("betaincc", a=a, b=b)
     a, b, x = floats(a, b, x)
     return betainc(b, a, sub(1.0, x))
