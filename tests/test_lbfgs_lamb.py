@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_lbfgs_goes_on_when_the_parameters_change():
 def test_lbfgs_has_no_groups():
     with pytest.raises(TypeError, match=r"^LBFGS\.add_group: all parameters have the same settings"):
         O.LBFGS().add_group([Parameter(np.ones(1))], lr=0.1)
-    with pytest.raises(ValueError, match=r"^LBFGS: expected history >= 1; got 0$"):
+    with pytest.raises(ValueError, match=r"^LBFGS: expected history >= 1 and max_iter >= 1; got 0 and 1$"):
         O.LBFGS(history=0)
 
 
@@ -131,6 +132,138 @@ def test_lbfgs_refuses_half_a_state():
     del state["whole/change1"]
     with pytest.raises(ValueError, match=r"^LBFGS: missing or unexpected in the state: change1$"):
         O.LBFGS().setup(params).load_state_dict(state)
+
+
+# -- LBFGS with a line search --------------------------------------------------------------------
+
+
+def rosenbrock(w):
+    """In four dimensions: a narrow, bent valley to the minimum at ones."""
+    return F.sum(100 * (w[1:] - w[:-1] ** 2) ** 2 + (1 - w[:-1]) ** 2)
+
+
+def counted(w, seen):
+    def closure():
+        w.cleargrad()
+        loss = rosenbrock(w)
+        loss.backward()
+        seen.append((to_numpy(w).copy(), loss.item(), to_numpy(w.grad).copy()))
+        return loss
+
+    return closure
+
+
+START = [-1.2, 1.0, -0.5, 2.0]
+
+
+def test_strong_wolfe_on_rosenbrock(backend):
+    w = Parameter(backend.from_numpy(np.array(START)))
+    array, seen = w.data, []
+    optimizer = O.LBFGS(line_search="strong_wolfe").setup([w])
+    closure = counted(w, seen)
+    ends = []
+    for _ in range(70):
+        end = optimizer.update(closure)
+        ends.append(end)
+        np.testing.assert_array_equal(to_numpy(w), seen[-1][0])  # the gradient there is in place
+        assert end == seen[-1][1]
+    np.testing.assert_allclose(to_numpy(w), np.ones(4), atol=1e-6)
+    assert all(b <= a for a, b in pairwise(ends))
+    assert w.data is array or not backend.writable
+
+
+def test_each_step_satisfies_both_conditions():
+    w, seen = Parameter(np.array(START)), []
+    optimizer = O.LBFGS(line_search="strong_wolfe").setup([w])
+    closure = counted(w, seen)
+    for _ in range(40):
+        first = len(seen)
+        optimizer.update(closure)
+        (x, f, g), (y, end, slope) = seen[first], seen[-1]
+        step = y - x
+        if not step.any():
+            break
+        assert end <= f + 1e-4 * step @ g
+        assert abs(step @ slope) <= 0.9 * abs(step @ g)
+
+
+def test_it_needs_no_more_evaluations_than_torch(torch):
+    w, seen = Parameter(np.array(START)), []
+    optimizer = O.LBFGS(line_search="strong_wolfe", max_iter=200).setup([w])
+    optimizer.update(counted(w, seen))
+    np.testing.assert_allclose(w.data, np.ones(4), atol=1e-6)
+    mine = next(i for i, (_, f, _) in enumerate(seen) if f < 1e-12)
+
+    theirs, values = torch.tensor(START, dtype=torch.float64, requires_grad=True), []
+    other = torch.optim.LBFGS(
+        [theirs],
+        max_iter=200,
+        max_eval=1000,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure():
+        other.zero_grad()
+        loss = (100 * (theirs[1:] - theirs[:-1] ** 2) ** 2 + (1 - theirs[:-1]) ** 2).sum()
+        loss.backward()
+        values.append(loss.item())
+        return loss
+
+    other.step(closure)
+    assert mine <= 1.2 * next(i for i, f in enumerate(values) if f < 1e-12), (mine, values)
+
+
+def test_a_search_comes_back_from_where_the_loss_is_no_number():
+    w = Parameter(np.array([2.0]))
+
+    def closure():
+        w.cleargrad()
+        with np.errstate(all="ignore"):
+            loss = F.sum(w - F.log(w))  # defined where w > 0
+            loss.backward()
+        return loss
+
+    optimizer = O.LBFGS(lr=50.0, line_search="strong_wolfe", max_iter=20).setup([w])
+    assert optimizer.update(closure) == pytest.approx(1.0)
+    np.testing.assert_allclose(w.data, [1.0], atol=1e-4)
+
+
+def test_a_resumed_search_goes_on_alike():
+    def run(w, optimizer, steps):
+        for _ in range(steps):
+            optimizer.update(counted(w, []))
+        return w.data.copy()
+
+    w = Parameter(np.array(START))
+    whole = run(w, O.LBFGS(line_search="strong_wolfe").setup([w]), 12)
+    v = Parameter(np.array(START))
+    first = O.LBFGS(line_search="strong_wolfe").setup([v])
+    run(v, first, 5)
+    again = O.LBFGS(line_search="strong_wolfe").setup([v])
+    again.load_state_dict(first.state_dict())
+    np.testing.assert_array_equal(run(v, again, 7), whole)
+
+
+def test_a_minimum_is_left_alone():
+    w = Parameter(np.ones(4))
+    assert O.LBFGS(line_search="strong_wolfe", max_iter=3).setup([w]).update(counted(w, [])) == 0
+    np.testing.assert_array_equal(w.data, np.ones(4))
+
+
+def test_what_a_line_search_needs():
+    w = Parameter(np.ones(4))
+    optimizer = O.LBFGS(line_search="strong_wolfe").setup([w])
+    with pytest.raises(TypeError, match=r"^LBFGS\.update: expected a closure that clears the gradients"):
+        optimizer.update()
+    optimizer.add_hook(O.WeightDecay(0.1))
+    with pytest.raises(ValueError, match=r"^LBFGS: expected no hooks with a line search: gradients are"):
+        optimizer.update(counted(w, []))
+    with pytest.raises(
+        ValueError, match=r"^LBFGS: expected line_search 'strong_wolfe' or None; got 'wolfe'$"
+    ):
+        O.LBFGS(line_search="wolfe")
 
 
 # -- LAMB ----------------------------------------------------------------------------------------

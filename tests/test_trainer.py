@@ -166,6 +166,18 @@ def test_gradients_are_clipped_together():
     assert np.sqrt(sum((m**2).sum() for m in moved)) == pytest.approx(1e-3, rel=0.01)
 
 
+def test_a_line_search_asks_for_the_loss_again():
+    model = tg.models.MLP((4, 2))
+    trainer = made(model=model, rule=lambda: O.LBFGS(line_search="strong_wolfe", max_iter=4))
+    history = trainer.fit(DataLoader(data(), 40, shuffle=False), 8)
+    losses = [record["loss"] for record in history]
+    assert losses == trainer.losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.2 * losses[0]
+    assert trainer.step == 8
+    with pytest.raises(ValueError, match=r"^Trainer: a line search needs the loss of one batch; it got acc"):
+        made(rule=lambda: O.LBFGS(line_search="strong_wolfe"), accumulate=2)
+
+
 @pytest.mark.parametrize("on", ["step", "epoch", "test_loss"])
 def test_schedules(on):
     rates = []
@@ -580,7 +592,7 @@ def test_a_state_comes_back_from_a_file_as_it_was(tmp_path, backend):
 
 
 def test_errors():
-    expected = "Trainer: expected a loss of one element; got shape (8, 2). Take its mean"
+    expected = "Trainer: expected a loss without axes; got shape (8, 2). Take its mean"
     model = tg.models.MLP((2,))
     trainer = Trainer(model, lambda y, t: y, O.SGD().setup(model), progress=False)
     with pytest.raises(ValueError, match=message(expected)):

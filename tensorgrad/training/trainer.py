@@ -35,7 +35,7 @@ class Trainer:
     ----------
     model : Layer
     loss : callable
-        From what the model gives and the targets to a Variable of one element.
+        From what the model gives and the targets to a Variable without axes.
     optimizer : Optimizer
         Set up with the model.
     metrics : dict of str to callable, optional
@@ -155,6 +155,8 @@ class Trainer:
         self.sources: dict[str, Any] = {}  # the loaders of `fit`
         self.sizes: list[int] = []  # of the batches of this epoch
         self.random_of_epoch: Any = None  # where its random numbers begin, for loaders that cannot say
+        if accumulate > 1 and getattr(optimizer, "line_search", None) is not None:
+            raise ValueError("Trainer: a line search needs the loss of one batch; it got accumulate > 1")
         self._accumulated = Accumulate(optimizer, accumulate)
         if clip_norm is not None:
             optimizer.add_hook(ClipGrad(clip_norm))
@@ -205,7 +207,7 @@ class Trainer:
             After Ctrl-C: the step is finished and a checkpoint written first, if there is a folder. A second
             one interrupts at once.
         ValueError
-            If an epoch has no batches, or a loss more than one element.
+            If an epoch has no batches, or a loss axes.
         """
         self.stopped = False
         self.sources = {"train": batches, "test": test}
@@ -260,21 +262,45 @@ class Trainer:
 
     def _train(self, batch: Any) -> bool:
         """Go through a batch; whether that made an update."""
+        if getattr(self.optimizer, "line_search", None) is None:
+            loss = self._backward(batch).data
+            updated = self._accumulated.update()
+        else:
+            loss = self._update_by_search(batch)
+            updated = True
+        self.loss_of_step = loss
+        self._waiting.append(loss)
+        self.sizes.append(_examples(batch))
+        self.batch += 1
+        return updated
+
+    def _backward(self, batch: Any) -> Any:
+        """The loss of a batch; its gradients are there."""
         self.model.cleargrads()
         with autocast(self.precision):
             loss = self.loss(*self.predict(batch))
-        if loss.size != 1:
-            raise ValueError(
-                f"Trainer: expected a loss of one element; got shape {loss.shape}. Take its mean"
-            )
+        if loss.shape != ():
+            raise ValueError(f"Trainer: expected a loss without axes; got shape {loss.shape}. Take its mean")
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         if self._carries:
             self.model.set_carried_state(self.model.carried_state())
-        self.loss_of_step = loss.data
-        self._waiting.append(loss.data)
-        self.sizes.append(_examples(batch))
-        self.batch += 1
-        return self._accumulated.update()
+        return loss
+
+    def _update_by_search(self, batch: Any) -> Any:
+        """An update that asks for the loss several times; the loss at its beginning."""
+        losses = []
+        carried = self.model.carried_state() if self._carries else {}
+
+        def closure() -> Any:
+            if self._carries:
+                self.model.set_carried_state(carried)
+            loss = self._backward(batch)
+            losses.append(loss.data)
+            return loss
+
+        optimizer: Any = self.optimizer
+        optimizer.update(closure)
+        return losses[0]
 
     def _after_update(self) -> None:
         self.step += 1
