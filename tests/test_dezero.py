@@ -1,24 +1,14 @@
-"""Scripts of the book run as they stand.
-
-The book's own scripts are not part of this project. ``TENSORGRAD_BOOK`` may name a checkout of them
-(the folder with ``steps`` in it): then all of them are run and what they print is compared.
-``TENSORGRAD_MNIST`` may name the folder of the images that three of them train on.
-"""
+"""Scripts of the book run as they stand. Its own are in test_book_checkout.py."""
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import tensorgrad as tg
 from tensorgrad import dezero
-
-BOOK = os.environ.get("TENSORGRAD_BOOK")
 
 SCRIPT = """
 if '__file__' in globals():
@@ -161,103 +151,3 @@ def test_graphs_are_text_where_graphviz_is_missing(tmp_path, monkeypatch, capsys
         "graph.png is not drawn: Graphviz is not installed. Its text is in graph.dot.\n"
         "mlp.pdf is not drawn: Graphviz is not installed. Its text is in mlp.dot.\n"
     )
-
-
-# -- the sixty steps -------------------------------------------------------------------------------
-
-# The last numbers that a step prints, where it prints any; those of the book's framework on NumPy 1.26 with
-# np.random.seed(0) before. Where the step trains for hundreds of epochs on much data, after two.
-# Step 58 is in test_pretrained.py: it needs the weights of VGG16.
-PRINTED: dict[int, tuple[float, ...]] = {
-    **dict.fromkeys(range(1, 58), ()),
-    1: (1.0, 2.0),
-    2: (100,),
-    3: (1.648721270700128,),
-    4: (4.000000000004, 3.2974426293330694),
-    **dict.fromkeys((6, 7, 8, 9), (3.297442541400256,)),
-    **dict.fromkeys((11, 12), (5,)),
-    13: (13.0, 4.0, 6.0),
-    14: (2.0, 3.0),
-    16: (32.0, 64.0),
-    18: (2.0, 1.0),
-    19: (2, 3, 1, 2, 3, 4, 5, 6),
-    20: (7.0, 2.0, 3.0),
-    21: (5.0, 5.0, 7.0),
-    22: (-2.0, 0.0, 1.0, 1.5, 8.0),
-    23: (16.0, 8.0),
-    24: (-5376.0, 8064.0),
-    27: (0.7071067811865475, 0.7071067811865476, 0.7071064695751781, 0.7071032148228457),
-    28: (0.6834917840420289, 0.46565059996514135),
-    29: (6, 1.000000000002289, 7, 1.0, 8, 1.0, 9, 1.0),
-    33: (6, 1.000000000002289, 7, 1.0, 8, 1.0, 9, 1.0),
-    36: (100.0,),
-    37: (1,) * 18,
-    38: (1,) * 12,
-    39: (5, 7, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
-    40: (11, 12, 13, 3),
-    41: (2, 3, 3, 4),
-    42: (2.11807369, 5.46608905, 0.07908606512411756),
-    43: (0.07849528290602335, 0.07749729552991157, 0.07722132399559317),
-    **dict.fromkeys((44, 45, 46), (0.07655073683421637, 0.0763780308623822, 0.07618764131185572)),
-    47: (0.17820704, 0.27655034, 0.54524263, 1.4967442524053063),
-    **dict.fromkeys((48, 49), (299, 0.13, 300, 0.13)),
-    50: (300, 0.1082, 0.9667, 0.1458, 0.9600),
-    51: (2, 2.1606, 0.3860, 2.1091, 0.5800),
-    **dict.fromkeys((52, 53), (1, 2.2678, 2, 2.1606)),
-    54: (2, 2, 2, 2, 0, 1, 1, 1, 1, 1),
-    55: (4, 4),
-    57: (9, 75, 90, 75, 1, 8, 15, 15, 1, 5, 15, 15),
-    59: (1, 0.290638, 2, 0.018005),
-    60: (1, 0.483028, 2, 0.383103),
-}
-# The weights of 44 to 46 are float32, and 10,000 updates make more of how gradients are rounded. Of a loss
-# that is printed with a few digits, the last may differ on another processor.
-ROUGHLY = dict.fromkeys((44, 45, 46), 2e-4) | dict.fromkeys((48, 49, 50, 51, 52, 53, 59, 60), 0.02)
-TWO_EPOCHS = (51, 52, 53, 59, 60)
-MNIST = os.environ.get("TENSORGRAD_MNIST")
-
-DRIVER = """
-import sys
-import numpy as np
-from tensorgrad import datasets, dezero
-
-script, root = sys.argv[1:]
-
-class MNIST(datasets.MNIST):
-    def __init__(self, *args, **options):
-        super().__init__(*args, root=root, **options)
-
-datasets.MNIST = MNIST
-np.random.seed(0)
-dezero.run(script)
-"""
-
-
-@pytest.mark.skipif(BOOK is None, reason="TENSORGRAD_BOOK does not name a checkout of the book's scripts")
-@pytest.mark.parametrize("number", PRINTED)
-def test_a_step_of_the_book(number, tmp_path):
-    if number in (51, 52, 53) and MNIST is None:
-        pytest.skip("TENSORGRAD_MNIST does not name a folder with 8,000 images of MNIST")
-    source = Path(BOOK, "steps", f"step{number:02}.py").read_text(encoding="utf-8")
-    if number in TWO_EPOCHS:
-        source, changed = re.subn(r"(?m)^max_epoch = \d+$", "max_epoch = 2", source)
-        assert changed == 1
-    path = tmp_path / "step.py"
-    path.write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DRIVER, str(path), str(MNIST)],
-        env={**os.environ, "MPLBACKEND": "Agg"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if number == 9:  # it ends with the error that it shows
-        assert (done.returncode, "TypeError: <class 'float'> is not supported" in done.stderr) == (1, True)
-    else:
-        assert done.returncode == 0, done.stderr
-    printed = re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", re.sub("time: .*", "", done.stdout))
-    want = PRINTED[number]
-    assert bool(want) == bool(printed)
-    got = [float(text) for text in printed[len(printed) - len(want) :]]
-    assert got == pytest.approx(want, rel=ROUGHLY.get(number, 1e-7))
