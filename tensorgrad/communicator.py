@@ -113,7 +113,7 @@ class Communicator:
         """
         return self.iallreduce(x, op).wait()
 
-    def iallreduce(self, x: Array, op: str = "sum", *, in_place: bool = False) -> Request:
+    def iallreduce(self, x: Array, op: str = "sum") -> Request:
         """Start `allreduce`, whose result ``wait()`` of what is returned gives.
 
         Parameters
@@ -121,8 +121,6 @@ class Communicator:
         x : array
             Must not be changed before the result is there.
         op : {'sum', 'mean', 'prod', 'min', 'max'}
-        in_place : bool, default False
-            Let the result overwrite `x`, if its memory is contiguous and on the side of the transport.
         """
         owner = self._owner("allreduce", x)
         _check_reduction(op, owner, x)
@@ -130,7 +128,7 @@ class Communicator:
         buffer, back = self._buffer(x, owner)
         if str(buffer.dtype) == "float16" and op in ("sum", "mean", "prod"):
             buffer = buffer.astype(np.float32)
-        received = buffer if in_place else _like(buffer, buffer.shape)
+        received = _like(buffer, buffer.shape)
         transfer = self._allreduce(buffer, received, "sum" if op == "mean" else op)
 
         def finish(y: Any) -> Any:

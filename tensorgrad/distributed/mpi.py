@@ -164,8 +164,10 @@ class MpiCommunicator(Communicator):
     def _allreduce(self, buffer: Any, received: Any, op: str) -> Transfer:
         MPI = self._mpi
         operation = {"sum": MPI.SUM, "prod": MPI.PROD, "min": MPI.MIN, "max": MPI.MAX}[op]
-        given = MPI.IN_PLACE if received is buffer else buffer
-        return self._started("allreduce", self._comm.Iallreduce(given, received, operation), buffer, received)
+        # Not MPI.IN_PLACE: Open MPI then takes a tree, in which one rank sends log2(n) times as much.
+        return self._started(
+            "allreduce", self._comm.Iallreduce(buffer, received, operation), buffer, received
+        )
 
     def _broadcast(self, buffer: Any, root: int) -> Transfer:
         return self._started("broadcast", self._comm.Ibcast(self._bytes(buffer), root), buffer)

@@ -199,7 +199,7 @@ class DistributedOptimizer:
         if self.compression is not None:
             bucket.request = CompressedSum(self.comm, bucket.buffer, self.compression)
         else:
-            bucket.request = self.comm.iallreduce(bucket.buffer, "mean", in_place=True)
+            bucket.request = self.comm.iallreduce(bucket.buffer, "mean")
 
     # -- the update ------------------------------------------------------------------------------
 
