@@ -183,16 +183,18 @@ def relative(x: tg.Variable, goal: Any) -> tg.Variable:
 
 
 class Result(NamedTuple):
-    """The new picture, the losses at each step, and how well the network tells angles."""
+    """How well the network tells angles, the new picture, and the losses at each step."""
 
+    accuracy: float
     picture: Picture
     content: list[float]
     style: list[float]
-    accuracy: float
 
 
-def transfer(model: Network, content: Picture, style: Picture, steps: int, backend: Backend) -> Result:
-    """Change the content picture until it has the style of the other."""
+def transfer(
+    model: Network, content: Picture, style: Picture, steps: int, backend: Backend
+) -> tuple[Picture, list[float], list[float]]:
+    """Change the content picture until it has the style of the other; it, and the losses of both."""
     goals = [tg.Variable(backend.from_numpy(p[np.newaxis]), requires_grad=False) for p in (content, style)]
     for p in model.params():
         p.requires_grad = False  # it is the picture that is trained
@@ -203,7 +205,7 @@ def transfer(model: Network, content: Picture, style: Picture, steps: int, backe
     picture = tg.Parameter(start + 0.05 * backend.normal(start.shape, start.dtype))
     optimizer = Adam(0.05).setup([picture])
     schedule = CosineAnnealingLR(optimizer, steps, eta_min=0.003)
-    history: tuple[list[float], list[float]] = ([], [])
+    content_losses, style_losses = [], []
     for _ in range(steps):
         content_loss, style_loss = targets.losses(model.features(picture))
         rough = F.mean(F.diff(picture, axis=2) ** 2) + F.mean(F.diff(picture, axis=3) ** 2)
@@ -213,9 +215,9 @@ def transfer(model: Network, content: Picture, style: Picture, steps: int, backe
         optimizer.update()
         schedule.step()
         picture.data = backend.xp.clip(picture.data, 0.0, 1.0)
-        for line, value in zip(history, (content_loss, style_loss), strict=True):
-            line.append(value.item())
-    return Result(as_numpy(picture)[0], *history, accuracy=0.0)
+        content_losses.append(content_loss.item())
+        style_losses.append(style_loss.item())
+    return as_numpy(picture.data)[0], content_losses, style_losses
 
 
 def main(argv: Sequence[str] | None = None) -> Result:
@@ -235,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> Result:
     accuracy = train(model, loader, epochs)
     print(f"the network tells by which angle a patch was turned: {accuracy:.0%} of the last epoch")
 
-    result = transfer(model, content, style, steps, backend)._replace(accuracy=accuracy)
+    result = Result(accuracy, *transfer(model, content, style, steps, backend))
     print(f"style loss {result.style[0]:.3f} at the start, {result.style[-1]:.4f} at the end")
     print(f"content loss {result.content[-1]:.3f}: the squared distance as a part of the features' square")
     three = [p.transpose(1, 2, 0) for p in (content, style, result.picture)]

@@ -35,6 +35,7 @@ from tensorgrad.optimizers import AdamW, ClipGrad, OneCycleLR
 
 LENGTH = 64  # of a piece
 BATCH = 16
+EPOCHS = {"lstm": 15, "gpt": 30}
 GOAL = 0.5
 """For the licence, at the end: nats per character."""
 
@@ -74,6 +75,8 @@ class Pieces(tg.Dataset):
     def __init__(self, text: str, length: int = LENGTH) -> None:
         self.text = text
         self.length = length
+        if len(text) <= length:
+            raise ValueError(f"expected a text of more than {length} characters; got {len(text)}")
         super().__init__()
 
     def prepare(self) -> None:
@@ -170,23 +173,28 @@ class Written(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> Written:
     """Train on a text, draw the loss, and print what the network writes."""
-    parser = common.options(__doc__, out="text-out", epochs=20)
+    parser = common.options(__doc__, out="text-out")
     parser.add_argument("--model", choices=["lstm", "gpt"], default="gpt", help="(%(default)s)")
     parser.add_argument("--text", default="licence", help="licence, zen, or a file (%(default)s)")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help=f"by default {EPOCHS['lstm']} (lstm) or {EPOCHS['gpt']} (gpt)"
+    )
     parser.add_argument("--start", help="what the sample begins with; by default the first word of the text")
     chosen = parser.parse_args(argv)
     backend = common.prepare(chosen)
 
     name = "zen" if chosen.quick else chosen.text
-    text = {"licence": licence, "zen": zen}.get(name, Path(name).read_text)()
+    known = {"licence": licence, "zen": zen}
+    text = known[name]() if name in known else Path(name).read_text(encoding="utf-8")
     pieces = Pieces(text)
     print(f"{len(text):,} characters, {len(pieces.characters)} different ones, {len(pieces)} pieces")
     model = build(chosen.model, len(pieces.characters)).to(backend)
-    losses = train(model, tg.DataLoader(pieces, BATCH).to(backend), 15 if chosen.quick else chosen.epochs)
+    epochs = 15 if chosen.quick else chosen.epochs or EPOCHS[chosen.model]
+    losses = train(model, tg.DataLoader(pieces, BATCH).to(backend), epochs)
     print(f"{losses[-1]:.3f} nats per character at the end (the goal for the licence: {GOAL})")
     print(f"{entropy(text):.3f} is what one has who knows how often each character occurs, and nothing else")
 
-    start = chosen.start or text[: text.index(" ") + 1]
+    start = chosen.start or text[: text.find(" ") + 1] or text[0]
     written = model.generate(pieces.numbers(start), 400, temperature=0.7)
     sample = "".join(pieces.characters[i] for i in written)
     print(f"\n{'-' * 30} written by the {chosen.model} {'-' * 30}\n{sample}\n{'-' * 80}")

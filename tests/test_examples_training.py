@@ -139,6 +139,8 @@ def test_a_text_of_ones_own(example, tmp_path):
     losses, sample = text.main(chosen)
     assert losses[-1] < 0.2
     assert sample[4:24] == "abc " * 5
+    with pytest.raises(ValueError, match=r"^expected a text of more than 64 characters; got 3$"):
+        text.Pieces("abc")
 
 
 @on_numpy
