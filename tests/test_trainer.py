@@ -401,6 +401,38 @@ def test_a_process_that_is_killed_leaves_a_run_that_goes_on(tmp_path):
     assert_same(whole, resumed)
 
 
+def test_after_an_error_the_next_fit_begins_its_epoch_anew():
+    class Fails(Trainer):
+        calls = 0
+
+        def predict(self, batch):
+            self.calls += 1
+            if self.calls == 4:
+                raise StopError
+            return super().predict(batch)
+
+    def run(kind):
+        np.random.seed(6)
+        model = tg.models.MLP((2,))
+        optimizer = O.SGD(0.1).setup(model)
+        trainer = kind(model, F.softmax_cross_entropy, optimizer, accumulate=2, progress=False)
+        return trainer, DataLoader(data(40), 8, shuffle=False)
+
+    trainer, loader = run(Fails)
+    with pytest.raises(StopError):
+        trainer.fit(loader, 2)  # after one update, with the gradients of a batch that waited for another
+    history = trainer.fit(loader, 2)
+    assert (trainer.epoch, trainer.batch, trainer.step) == (2, 0, 1 + 6)
+
+    plain, loader = run(Trainer)
+    plain.fit(list(loader)[:2], 1)
+    plain.epoch = 0
+    expected = plain.fit(loader, 2)
+    assert [record["loss"] for record in history] == [record["loss"] for record in expected[1:]]
+    for a, b in zip(weights(trainer).values(), weights(plain).values(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 class Interrupt(Callback):
     def __init__(self, step, times=1):
         self.at = step

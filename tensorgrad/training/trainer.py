@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorgrad.core import autocast, no_grad, test_mode
 from tensorgrad.core.tree import tree_leaves
+from tensorgrad.dataloaders import DataLoader
 from tensorgrad.layers import Layer
 from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Optimizer, Schedule
 from tensorgrad.training import checkpoints, saving
@@ -86,9 +87,10 @@ class Trainer:
 
     Notes
     -----
-    Nothing waits for the device in a step: losses are fetched when an epoch ends, when a checkpoint is
-    written, and when `show_steps` asks for one. Recurrent state begins anew with each epoch, and leaves the
-    graph after each batch.
+    Nothing waits for the device in a step, but a `GradScaler` once: losses are fetched when an epoch ends,
+    when a checkpoint is written, and when `show_steps` asks for one. Recurrent state begins anew with each
+    epoch, and leaves the graph after each batch. On Dask, which computes late, the graph of the weights grows
+    with every update, as in a loop of your own.
 
     Examples
     --------
@@ -207,7 +209,7 @@ class Trainer:
             After Ctrl-C: the step is finished and a checkpoint written first, if there is a folder. A second
             one interrupts at once.
         ValueError
-            If an epoch has no batches, or a loss axes.
+            If an epoch has no batches, or a loss has axes.
         """
         self.stopped = False
         self.sources = {"train": batches, "test": test}
@@ -217,6 +219,9 @@ class Trainer:
         loaded, self._loaded = self._loaded, {}
         if loaded:
             saving.take_up(self, loaded)
+        else:  # an epoch that was left half-way begins anew
+            self.batch, self.sizes = 0, []
+        self._accumulated = Accumulate(self.optimizer, self._accumulated.steps)
         self._carries = bool(self.model.carried_state())
         with ExitStack() as stack:
             shown = stack.enter_context(self._progress(batches, epochs))
@@ -367,6 +372,8 @@ class Trainer:
 
     def _progress(self, batches: Iterable[Any], epochs: int) -> Silence:
         size = getattr(batches, "data_size", None)
+        if isinstance(batches, DataLoader):
+            size = min(batches.data_size, batches.max_iter * batches.batch_size)
         kind = best() if self.progress else Silence
         return kind(epochs, None if size is None else epochs * size, begun=self.epoch)
 
