@@ -7,6 +7,7 @@ what is missing, and whatever needs a GPU raises that as an error. NumPy and CuP
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from copy import copy
 from functools import cache
 from typing import Any, NoReturn, Self
@@ -312,6 +313,193 @@ def memory_info() -> dict[str, int]:
     ['free', 'held', 'total', 'used']
     """
     return _gpu().memory_info()
+
+
+def free_all_blocks() -> None:
+    """Give memory that CuPy's pool holds and no array uses back to the device.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: next if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> tg.cuda.free_all_blocks()
+    """
+    _gpu().module.get_default_memory_pool().free_all_blocks()
+
+
+def memory_limit(size: int | None = None, *, fraction: float | None = None) -> int:
+    """Limit what CuPy's pool may take of the current GPU, and tell the limit.
+
+    Parameters
+    ----------
+    size : int, optional
+        Bytes; 0 for no limit.
+    fraction : float, optional
+        A part of the GPU's memory, instead of bytes. Where neither is given, the limit stays as it is.
+
+    Returns
+    -------
+    int
+        Bytes; 0 where there is no limit.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: next if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> tg.cuda.memory_limit()
+    0
+    """
+    pool = _gpu().module.get_default_memory_pool()
+    if size is not None or fraction is not None:
+        pool.set_limit(size=size, fraction=fraction)
+    return int(pool.get_limit())
+
+
+def memory_peak() -> AbstractContextManager[dict[str, int]]:
+    """Measure the most memory that arrays take within a ``with``.
+
+    Returns
+    -------
+    context manager
+        It gives a dict with the item ``peak``: bytes, of arrays that this thread makes and of those there
+        before.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: start if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> with tg.cuda.memory_peak() as memory:
+    ...     made = tg.cuda.as_cupy(np.zeros(1000))
+    >>> memory["peak"] >= 8000
+    True
+
+    .. skip: end
+    """
+    gpu: Any = _gpu()
+    return gpu.memory_peak()  # type: ignore[no-any-return]
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let products of float32 matrices be computed in TF32 on tensor cores, or no longer.
+
+    Parameters
+    ----------
+    allowed : bool
+        TF32 has the range of float32 and 10 bits of mantissa. Products of float16 are always summed in
+        float32.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: next if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> tg.cuda.allow_tf32(False)
+    """
+    gpu: Any = _gpu()
+    gpu.allow_tf32(allowed)
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+class Event:
+    """A point in the work of a stream: to wait for, and to measure time from.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: start if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> begin, end = tg.cuda.Event(), tg.cuda.Event()
+    >>> begin.record(), end.record()
+    (None, None)
+    >>> begin.milliseconds(end) >= 0
+    True
+
+    .. skip: end
+    """
+
+    def __init__(self) -> None:
+        self._cuda = _gpu().module.cuda
+        self._event = self._cuda.Event()
+
+    def record(self) -> None:
+        """Stand behind everything that the current stream was given so far."""
+        self._event.record(self._cuda.get_current_stream())
+
+    def synchronize(self) -> None:
+        """Wait until the device is there."""
+        self._event.synchronize()
+
+    def milliseconds(self, later: Event) -> float:
+        """The time from this event to a later one; waits for both."""
+        later.synchronize()
+        return float(self._cuda.get_elapsed_time(self._event, later._event))
+
+
+class Stream:
+    """A queue of work beside that of the default stream; the current one within a ``with``.
+
+    What other streams computed is there once `wait` was called on an event that stands behind it.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If there is no GPU; it says what is missing.
+
+    Examples
+    --------
+    .. skip: start if(not tg.cuda.gpu_enable, reason="needs a GPU")
+
+    >>> stream, done = tg.cuda.Stream(), tg.cuda.Event()
+    >>> with stream:
+    ...     batch = tg.cuda.as_cupy(np.zeros(3))
+    ...     done.record()
+    >>> done.synchronize()
+
+    .. skip: end
+    """
+
+    def __init__(self) -> None:
+        self._stream = _gpu().module.cuda.Stream(non_blocking=True)
+
+    def __enter__(self) -> Self:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stream.__exit__(*exception)
+
+    def wait(self, event: Event) -> None:
+        """Let the work that follows begin after an event; the host does not wait."""
+        self._stream.wait_event(event._event)
+
+    def synchronize(self) -> None:
+        """Let the host wait until the stream has done everything that it was given."""
+        self._stream.synchronize()
 
 
 def _gpu() -> Backend:

@@ -88,7 +88,7 @@ markers =
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What pytest says about the cases, where there is no CUDA device."""
     folder = tmp_path_factory.mktemp("suite")
-    for name in ("conftest.py", "op_coverage.py"):
+    for name in ("conftest.py", "op_coverage.py", "under_test.py"):
         shutil.copy(Path(__file__).with_name(name), folder)
     (folder / "test_cases.py").write_text(CASES)
     (folder / "pytest.ini").write_text(SETTINGS)

@@ -23,7 +23,7 @@ import pytest
 
 import tensorgrad as tg
 from cuda_double import emulator, modules
-from cuda_double.arrays import Device
+from cuda_double.arrays import Device, counting
 from tensorgrad import backend as contract
 from tensorgrad import cuda
 from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
@@ -58,11 +58,16 @@ def test_why_there_is_no_gpu():
         lambda: cuda.Device(0),
         cuda.synchronize,
         cuda.memory_info,
+        cuda.memory_limit,
+        cuda.memory_peak,
+        cuda.free_all_blocks,
+        lambda: cuda.allow_tf32(True),
+        cuda.Stream,
+        cuda.Event,
         lambda: cuda.cupy.zeros(3),
         lambda: tg.Variable(np.zeros(2)).to_gpu(),
         lambda: get_backend("cupy"),
     ],
-    ids=["as_cupy", "to_gpu", "Device", "synchronize", "memory_info", "cupy", "Variable", "get_backend"],
 )
 def test_each_says_what_is_missing(use):
     with pytest.raises(BackendUnavailableError, match=re.escape(cuda.why_unavailable())):
@@ -329,6 +334,59 @@ def test_what_people_read_on_the_double(double):
     double.synchronize()
 
 
+@pytest.fixture
+def as_cupy(double, monkeypatch):
+    """`tensorgrad.cuda` finds the double in CuPy's place."""
+    monkeypatch.setitem(contract._BY_NAME, "cupy", double)
+    cuda.why_unavailable.cache_clear()
+    yield double.module
+    cuda.why_unavailable.cache_clear()
+
+
+def test_memory_on_the_double(as_cupy):
+    hook = modules.MemoryHook
+    assert cuda.memory_limit() == 0
+    assert cuda.memory_limit(30) == 30
+    assert cuda.memory_limit(fraction=0.5) == 20
+    assert cuda.memory_limit(0) == 0
+    assert cuda.memory_info()["held"] == 20
+    cuda.free_all_blocks()
+    assert cuda.memory_info()["held"] == 10
+    with cuda.memory_peak() as memory:
+        hook.told("malloc_postprocess", 100)
+        hook.told("free_postprocess", 100)
+        hook.told("malloc_postprocess", 50)
+        assert memory == {"peak": 110}
+    hook.told("malloc_postprocess", 1000)
+    assert memory == {"peak": 110}
+
+
+def test_streams_and_events_on_the_double(as_cupy):
+    stream, done, later = cuda.Stream(), cuda.Event(), cuda.Event()
+    with counting() as waits:
+        with stream as entered:
+            assert entered is stream
+            assert as_cupy.cuda.get_current_stream() is stream._stream
+            done.record()
+        other = cuda.Stream()
+        other.wait(done)
+        assert other._stream.waited == [done._event]
+        assert as_cupy.cuda.get_current_stream().null
+        assert not waits
+        later.record()
+        assert done.milliseconds(later) > 0
+        stream.synchronize()
+        done.synchronize()
+    assert waits == {"Event.synchronize": 2, "Stream.synchronize": 1}
+
+
+def test_tf32_on_the_double(as_cupy):
+    cuda.allow_tf32(True)
+    assert as_cupy._core.compute_type == (np.float32, "TF32")
+    cuda.allow_tf32(False)
+    assert as_cupy._core.compute_type == (np.float32, "default")
+
+
 @pytest.mark.parametrize("name", ["cpu", "tpu:1"])
 def test_a_device_that_cupy_does_not_have(double, name):
     with pytest.raises(ValueError, match=rf"^cupy: expected a device such as 0 or 'cuda:0'; got '{name}'$"):
@@ -435,10 +493,16 @@ def test_the_names_of_the_namespace_over_cupy_exist():
 @pytest.mark.cuda
 def test_methods_and_signatures_of_cupy():
     cupy = pytest.importorskip("cupy", exc_type=ImportError)
-    for method in ("used_bytes", "total_bytes"):
+    for method in ("used_bytes", "total_bytes", "free_all_blocks", "set_limit", "get_limit"):
         assert callable(getattr(cupy.get_default_memory_pool(), method))
     for method in ("__enter__", "__exit__", "synchronize", "id"):
         assert hasattr(cupy.cuda.Device, method)
+    for method in ("malloc_postprocess", "free_postprocess", "__enter__", "__exit__"):
+        assert hasattr(cupy.cuda.MemoryHook, method)
+    for method in ("__enter__", "__exit__", "synchronize", "wait_event"):
+        assert hasattr(cupy.cuda.Stream, method)
+    assert callable(cupy.cuda.get_elapsed_time)
+    assert callable(cupy.cuda.get_current_stream)
     for attribute in ("device", "dtype", "real", "imag", "astype"):
         assert hasattr(cupy.ndarray, attribute)
     inspect.signature(cupy.random.random_sample).bind((2,), dtype=np.float32)
@@ -517,3 +581,40 @@ def test_devices_and_memory_on_the_gpu():
     assert after["held"] >= after["used"]
     assert 0 < after["free"] <= after["total"]
     assert get_backend("cupy").devices()[0].startswith("cuda:0 (")
+
+
+@pytest.mark.gpu
+def test_the_peak_of_memory_on_the_gpu():
+    with cuda.memory_peak() as memory:
+        before = memory["peak"]
+        held = cuda.cupy.zeros(2**20, dtype=np.uint8)
+        del held
+        cuda.cupy.zeros(2**10, dtype=np.uint8)
+    assert memory["peak"] - before == 2**20
+
+
+@pytest.mark.gpu
+def test_streams_on_the_gpu():
+    begin, end, stream = cuda.Event(), cuda.Event(), cuda.Stream()
+    begin.record()
+    made = cuda.cupy.ones(1000)
+    end.record()
+    with stream:
+        stream.wait(end)
+        total = made.sum()
+        stream.synchronize()
+    assert int(total) == 1000
+    assert begin.milliseconds(end) >= 0
+
+
+@pytest.mark.gpu
+def test_tf32_on_the_gpu():
+    a = cuda.as_cupy(np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32))
+    exact = cuda.as_numpy(a).astype(np.float64)
+    exact = exact @ exact
+    try:
+        for allowed, tolerance in ((True, 2e-1), (False, 1e-3)):
+            cuda.allow_tf32(allowed)
+            np.testing.assert_allclose(cuda.as_numpy(a @ a), exact, atol=tolerance)
+    finally:
+        cuda.allow_tf32(False)

@@ -275,3 +275,18 @@ def test_a_recorded_backward_computes_the_formula(kernels):
     gx.sum().backward()
     density = np.exp(-(x.data**2) / 2) / np.sqrt(2 * np.pi)
     assert_close(x.grad, density * (2 - x.data**2))
+
+
+def test_who_runs_out_of_memory_is_told_what_graphs_keep():
+    class Greedy(Op):
+        def forward(self, x):
+            raise MemoryError("no more")
+
+    x = Variable(np.ones((64, 2048)))
+    kept = F.exp(x)
+    with pytest.raises(MemoryError, match=r"^no more") as e:
+        Greedy()(x)
+    (note,) = e.value.__notes__
+    assert note.startswith("Graphs keep ")
+    assert "\n  1.0 MiB: (64, 2048) float64, Exp" in note
+    assert kept.shape == x.shape

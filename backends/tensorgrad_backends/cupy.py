@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -150,10 +151,41 @@ class CupyBackend(Backend):
             "total": total,
         }
 
+    @contextmanager
+    def memory_peak(self) -> Iterator[dict[str, int]]:
+        """A dict whose ``peak`` becomes the most bytes that this thread's arrays took within the ``with``."""
+        peak = _Peak(cupy.get_default_memory_pool().used_bytes())
+        with peak:
+            yield peak.found
+
+    def allow_tf32(self, allowed: bool) -> None:
+        """Whether products of float32 may be of TF32: 10 bits of mantissa, on tensor cores."""
+        linalg = cupy._core._routines_linalg
+        kind = linalg.COMPUTE_TYPE_TF32 if allowed else linalg.COMPUTE_TYPE_DEFAULT
+        cupy._core.set_compute_type(np.dtype(np.float32), kind)
+
     def special(self, name: str) -> Any:
         if name == "polygamma":  # it takes no number for n, and widens float32
             return None
         return getattr(cupyx.scipy.special, name, None)
+
+
+class _Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]  # a class without types
+    """Follows what CuPy's pool gives and takes back."""
+
+    name = "tensorgrad peak"
+
+    def __init__(self, used: int) -> None:
+        super().__init__()
+        self.used = used
+        self.found = {"peak": used}
+
+    def malloc_postprocess(self, **sizes: Any) -> None:
+        self.used += sizes["mem_size"]
+        self.found["peak"] = max(self.found["peak"], self.used)
+
+    def free_postprocess(self, **sizes: Any) -> None:
+        self.used -= sizes["mem_size"]
 
 
 _ATOMIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "i4", "u4", "u8")))

@@ -7,13 +7,15 @@ recorded, and on Variables when the backward itself becomes a graph.
 
 from __future__ import annotations
 
+import gc
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import ref
 
 import numpy as np
 
-from tensorgrad.backend import BY_TYPE, Array, Backend, backend_of
+from tensorgrad.backend import BY_TYPE, Array, Backend, backend_of, is_array
 from tensorgrad.core.config import STATE
 from tensorgrad.core.default import default_backend
 from tensorgrad.core.node import Edge, Leaf, Spec
@@ -207,6 +209,8 @@ class Function:
             ys = self.forward(*arrays)
         except Exception as error:
             self.edges = ()
+            if isinstance(error, MemoryError):
+                error.add_note(_largest_kept())
             _explain_devices(self, backend, arrays, error)
             raise
         if ys.__class__ is tuple:
@@ -504,6 +508,23 @@ def _to_array(function: Function, y: Any) -> Array:
     except TypeError as error:
         raise TypeError(f"{type(function).__name__}.forward returned no array: {error}") from None
     return y
+
+
+def _largest_kept(count: int = 5) -> str:
+    """For who runs out of memory: the largest arrays that graphs keep for a backward, and the ops that do."""
+    sizes: dict[int, tuple[int, str]] = {}
+    for node in [x for x in gc.get_objects() if isinstance(x, Function)]:
+        for array in (*(node.saved or ()), *node.kept):
+            if is_array(array):
+                size = math.prod(array.shape) * getattr(array, "itemsize", 8)
+                sizes.setdefault(
+                    id(array), (size, f"{tuple(array.shape)} {array.dtype}, {type(node).__name__}")
+                )
+    largest = sorted(sizes.values(), reverse=True)[:count]
+    lines = [f"  {size / 2**20:.1f} MiB: {what}" for size, what in largest]
+    total = sum(size for size, _ in sizes.values()) / 2**20
+    hint = "tensorgrad.checkpoint keeps less. The largest arrays, and the ops that keep them:"
+    return "\n".join([f"Graphs keep {total:.1f} MiB for their backward; {hint}", *lines])
 
 
 def _explain_devices(function: Function, backend: Backend, arrays: list[Any], error: Exception) -> None:

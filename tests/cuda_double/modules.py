@@ -139,13 +139,7 @@ def _finish(cupy: ModuleType, real: Any) -> None:
 
         return decorate
 
-    pool = SimpleNamespace(
-        used_bytes=lambda: 10,
-        total_bytes=lambda: 20,
-        free_all_blocks=lambda: None,
-        set_limit=lambda size=None, fraction=None: None,
-        get_limit=lambda: 0,
-    )
+    pool = Pool()
     own = {
         "array": array,
         "asarray": asarray,
@@ -161,9 +155,54 @@ def _finish(cupy: ModuleType, real: Any) -> None:
     }
     for name, function in own.items():
         setattr(cupy, name, checked(getattr(real, name, None), function))
+    kinds = {"COMPUTE_TYPE_TF32": "TF32", "COMPUTE_TYPE_DEFAULT": "default"}
+    cupy._core = SimpleNamespace(
+        _routines_linalg=SimpleNamespace(**kinds),
+        set_compute_type=lambda dtype, kind: setattr(cupy._core, "compute_type", (dtype, kind)),
+    )
     cupy.ndarray = ndarray
     cupy.RawModule = checked(getattr(real, "RawModule", None), RawModule)
     cupy.__version__ = getattr(real, "__version__", "0")
+
+
+class Pool:
+    """CuPy's pool of memory, of 40 bytes on a device."""
+
+    limit = 0
+    held = 20
+
+    def used_bytes(self):
+        return 10
+
+    def total_bytes(self):
+        return self.held
+
+    def free_all_blocks(self):
+        self.held = self.used_bytes()
+
+    def set_limit(self, size=None, fraction=None):
+        self.limit = int(40 * fraction) if size is None else size
+
+    def get_limit(self):
+        return self.limit
+
+
+class MemoryHook:
+    """What CuPy tells of memory that it gives and takes back; the double calls `told`."""
+
+    active: list[Any] = []  # noqa: RUF012
+
+    def __enter__(self):
+        MemoryHook.active.append(self)
+        return self
+
+    def __exit__(self, *exception):
+        MemoryHook.active.remove(self)
+
+    @staticmethod
+    def told(event, mem_size):
+        for hook in MemoryHook.active:
+            getattr(hook, event)(device_id=0, size=mem_size, mem_size=mem_size, mem_ptr=0, pmem_id=0)
 
 
 class RawModule:
@@ -244,7 +283,7 @@ def _cuda() -> ModuleType:
             self.waited.append(event)
 
     Stream.null = Stream(null=True)
-    module.Device, module.Event, module.Stream = Device, Event, Stream
+    module.Device, module.Event, module.Stream, module.MemoryHook = Device, Event, Stream, MemoryHook
     module.get_current_stream = lambda: Stream.current[-1] if Stream.current else Stream.null
     module.get_elapsed_time = lambda start, end: 1.0
     module.runtime = SimpleNamespace(

@@ -4,10 +4,10 @@
 
 struct Four { unsigned int at[4]; };
 
-__device__ Four philox(unsigned long long key, unsigned long long low, unsigned long long high)
+__device__ Four philox(unsigned long long key, unsigned long long counter)
 {
     unsigned int k0 = (unsigned int)key, k1 = (unsigned int)(key >> 32);
-    Four c = {{(unsigned int)low, (unsigned int)(low >> 32), (unsigned int)high, (unsigned int)(high >> 32)}};
+    Four c = {{(unsigned int)counter, (unsigned int)(counter >> 32), 0, 0}};
     for (int round = 0; round < 10; round++)
     {
         unsigned long long a = 0xD2511F53ull * c.at[0], b = 0xCD9E8D57ull * c.at[2];
@@ -20,14 +20,13 @@ __device__ Four philox(unsigned long long key, unsigned long long low, unsigned 
 }
 
 // y = scale x where the number drawn for the element, of 32 bits, is not below `bound`; else 0. Element i
-// has number i % 4 at the counter (start + i / 4, epoch).
+// has number i % 4 at the counter start + i / 4.
 extern "C" __global__ void dropout(
-    const T* x, T* y, int n, A scale, unsigned long long bound, unsigned long long key,
-    unsigned long long start, const unsigned long long* epoch)
+    const T* x, T* y, int n, A scale, unsigned long long bound, unsigned long long key, unsigned long long start)
 {
     EACH(i, (n + 3) / 4)
     {
-        Four drawn = philox(key, start + i, epoch[0]);
+        Four drawn = philox(key, start + i);
         for (int k = 0; k < 4 && 4 * i + k < n; k++)
             y[4 * i + k] = drawn.at[k] < bound ? T(A(0)) : T(A(x[4 * i + k]) * scale);
     }

@@ -39,11 +39,5 @@ class Counter:
         y = cupy.empty(x.shape, x.dtype)
         scale = 1 / (1 - ratio) if ratio < 1 else 0.0
         numbers = (np.uint64(round(ratio * 2**32)), *map(np.uint64, drawn))
-        each("dropout", "dropout", x.dtype, -(-x.size // 4), dense(x), y, x.size, scale, *numbers, epoch())
+        each("dropout", "dropout", x.dtype, -(-x.size // 4), dense(x), y, x.size, scale, *numbers)
         return y, drawn
-
-
-@cupy.memoize(for_each_device=True)  # type: ignore[untyped-decorator]
-def epoch() -> Array:
-    """The number on the current device that each replay of a captured step advances; 0 elsewhere."""
-    return cupy.zeros(1, cupy.uint64)
