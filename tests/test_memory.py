@@ -161,6 +161,18 @@ def test_retain_grad_holds_the_gradients_of_living_handles_only(traced):
     assert 3 <= traced.now < 3.2
 
 
+def test_the_gradients_of_a_leaf_are_summed_in_place(traced):
+    """The sum, what comes to it, and the gradient from above: no fourth array for the next sum."""
+    x, c = variable(), np.ones(N)
+    y = x * c
+    for _ in range(LAYERS):
+        y = y + x * c
+    traced.restart()
+    y.backward(grad=np.ones(N))
+    assert traced.peak < 3.1
+    assert_close(x.grad.data[:2], [LAYERS + 1.0] * 2)
+
+
 def test_a_recorded_backward_is_freed_with_its_gradient(traced):
     x = variable()
     traced.restart()

@@ -75,8 +75,16 @@ class Pass:
     def add(self, node: Function | Leaf, index: int, g: Any, owned: bool) -> None:
         """Let a gradient arrive at a value."""
         if isinstance(node, Leaf):
-            total = self.leaves.get(node)
-            self.leaves[node] = (g, owned) if total is None else (total[0] + g, True)
+            before = self.leaves.get(node)
+            if before is None:
+                self.leaves[node] = (g, owned)
+                return
+            total, owns = before
+            if owns and not self.create_graph and total.dtype == g.dtype:
+                total += g  # nothing else refers to it
+            else:
+                total = total + g
+            self.leaves[node] = (total, True)
             return
         table = self.table
         before = table.get(node)
