@@ -94,7 +94,10 @@ TESTS = {
     19: """CuPy's scatter_add is gone; index arrays are built on the host; kernels are rebuilt per call
         test_cuda.py::test_the_names_of_cupy_exist
         test_cuda.py::test_scatter_add_on_the_double
-        test_cuda.py::test_scatter_add_on_the_gpu""",
+        test_cuda.py::test_scatter_add_on_the_gpu
+        test_cuda_kernels.py::test_embedding_scatter
+        test_cuda_kernels.py::test_pooling
+        test_book_faults.py::test_fault_19_every_kernel_is_compiled_once""",
 }
 
 
@@ -246,3 +249,31 @@ def test_fault_18_a_backward_takes_as_many_calls_as_there_are_nodes(shape):
 
     few, many = calls(250), calls(1000)
     assert many < 4.5 * few
+
+
+MAKERS = {"ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"}
+
+
+def compiled_anew(source: str) -> list[str]:
+    """The functions of a module that make a CuPy kernel at each call, rather than once for each device."""
+
+    def makes(node: ast.AST) -> bool:
+        return getattr(node, "attr", getattr(node, "id", None)) in MAKERS  # cupy.RawModule, or RawModule
+
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return [
+        f.name
+        for f in functions
+        if any(map(makes, ast.walk(f))) and not any("memoize" in ast.unparse(d) for d in f.decorator_list)
+    ]
+
+
+def test_fault_19_every_kernel_is_compiled_once():
+    import tensorgrad_backends
+
+    files = sorted(Path(tensorgrad_backends.__file__).parent.rglob("*.py"))
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    assert any(name in source for name in MAKERS for source in sources)
+    assert [name for source in sources for name in compiled_anew(source)] == []
+    assert compiled_anew("def f(x):\n    return cupy.RawKernel(TEXT, 'f')(x)") == ["f"]
+    assert compiled_anew("@cupy.memoize()\ndef f():\n    return RawKernel(TEXT, 'f')") == []
