@@ -9,7 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import tensorgrad as tg
+from tensorgrad import functions as F
+from tensorgrad import layers as L
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed: nox -s tests-mpi runs these tests")
 
@@ -149,3 +154,55 @@ else:
     assert "RuntimeError: collective 4 is not the same on all ranks:" in errors
     assert "rank 0: allreduce float64 (10,) op=sum, at <string>:" in errors
     assert "rank 1: barrier, at <string>:" in errors
+
+
+TRAINING = """
+import tensorgrad as tg
+from tensorgrad import distributed as D, functions as F, layers as L
+tg.seed(comm.rank)
+model = tg.models.Sequential(L.Linear(8, dtype=np.float64), F.tanh, L.Linear(3, dtype=np.float64))
+optimizer = D.DistributedOptimizer(tg.optimizers.Adam(0.05), comm).setup(model, np.zeros((1, 4)))
+if os.environ["START"]:
+    model.load_weights(os.environ["START"])
+draw = np.random.RandomState(0)
+data = [(draw.normal(size=4), i % 3) for i in range(22)]
+loader = tg.DataLoader(data, 8 // comm.size, comm=comm, seed=1)
+state = {"model": model, "optimizer": optimizer, "loader": loader}
+path = os.environ["CHECKPOINT"]
+first = D.load_checkpoint(path, comm, state)["epoch"] if os.path.exists(path) else 0
+for epoch in range(first, 4):
+    for i, (x, t) in enumerate(loader):
+        loss = D.mean_loss(F.cross_entropy(model(x), t, reduction="sum"), len(t), comm)
+        model.cleargrads()
+        loss.backward()
+        if epoch == 2 and i == 1 and comm.rank == 1 and os.environ["KILL"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        optimizer.update()
+    D.save_checkpoint(path, comm, {**state, "epoch": epoch + 1})
+if comm.is_main:
+    model.save_weights(os.environ["RESULT"])
+"""
+
+
+def test_a_run_whose_rank_was_killed_ends_as_an_undisturbed_one(tmp_path):
+    """It goes on from its checkpoint, with twice as many ranks."""
+    start = tmp_path / "start.npz"
+    tg.seed(5)
+    model = tg.models.Sequential(L.Linear(8, dtype=np.float64), F.tanh, L.Linear(3, dtype=np.float64))
+    model(np.zeros((1, 4)))
+    model.save_weights(start)
+
+    def train(name, ranks, kill=""):
+        env = {"CHECKPOINT": str(tmp_path / f"{name}.npz"), "RESULT": str(tmp_path / f"{name}.weights.npz")}
+        return run(TRAINING, ranks, START=str(start), KILL=kill, **env)[0]
+
+    assert train("undisturbed", 1) == 0
+    assert train("killed", 2, kill="yes") != 0
+    assert not (tmp_path / "killed.weights.npz").exists()
+    assert train("killed", 4) == 0
+    want = np.load(tmp_path / "undisturbed.weights.npz")
+    got = np.load(tmp_path / "killed.weights.npz")
+    with want, got:
+        assert want.keys() == got.keys()
+        for name in want:
+            np.testing.assert_allclose(got[name], want[name], rtol=0, atol=1e-9)

@@ -18,7 +18,7 @@ import pytest
 from tensorgrad.communicator import Communicator
 from tensorgrad.distributed import create_communicator
 
-COMM = create_communicator(debug=True, timeout=60)
+COMM = create_communicator(debug=True, timeout=120)
 
 
 @pytest.hookimpl(trylast=True)
