@@ -161,6 +161,7 @@ def backends(session: nox.Session, backend: str) -> None:
         paths = ["tests/test_ops.py", "tests/test_backends.py", "-k", " or ".join(tests)]
     elif backend in ("jax", "dpnp"):
         names = ("ops", "backends", "inplace", "masks", "operators", "indexing", "derivatives", "complex")
+        names += ("autocast",)
         names += ("against_jax", "capture") if backend == "jax" else ()
         paths = [*(f"tests/test_{name}.py" for name in names), *ONE_PRECISION]
     else:

@@ -43,6 +43,15 @@ def xp(backend: Any) -> Any:
     return backend.xp
 
 
+@pytest.fixture(params=["float16", "bfloat16"])
+def half(request: pytest.FixtureRequest, backend: Any) -> str:
+    """Each dtype of half precision that the backend under test has."""
+    name: str = request.param
+    if not hasattr(backend.xp, name):
+        pytest.skip(f"{backend.name} has no {name}")
+    return name
+
+
 # -- nothing leaks -------------------------------------------------------------------------------
 
 
