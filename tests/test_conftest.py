@@ -124,7 +124,8 @@ def test_what_passes(outcome):
 
 
 def test_what_leaks(outcome):
-    assert "the test leaked its configuration: State(enable_backprop=True, train=False)" in outcome
+    leaked = "State(enable_backprop=True, train=False, precision=None)"
+    assert f"the test leaked its configuration: {leaked}" in outcome
     assert {
         "test_leaks_configuration",
         "test_leaves_a_cycle",
