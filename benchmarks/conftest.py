@@ -45,7 +45,7 @@ def short(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def contest(benchmark, report, short: bool) -> Callable[..., results.Row]:
+def contest(benchmark, report, short: bool, request: pytest.FixtureRequest) -> Callable[..., results.Row]:
     """Check that contenders do equal work, and time each against NumPy by hand, by turns.
 
     `makers` gives for each contender a function without arguments that makes its step from the same
@@ -87,6 +87,7 @@ def contest(benchmark, report, short: bool) -> Callable[..., results.Row]:
         )
         _ROWS.append(row)
         report(row.line())
+        _write(request.config)  # what is known so far, should the run be stopped
         benchmark.extra_info.update(ratios={k: round(v, 3) for k, v in row.ratios.items()})
         benchmark(racing[OURS])
         return row
@@ -137,6 +138,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("time : NumPy by hand, medians of rounds by turns")
         for line in _LINES:
             terminalreporter.write_line(line)
-    path = terminalreporter.config.getoption("--results")
+    _write(terminalreporter.config)
+
+
+def _write(config: pytest.Config) -> None:
+    """Write the table, if that is asked for."""
+    path = config.getoption("--results")
     if path:
         results.write(path, _ROWS, _LINES, "process time" if ONE_THREAD else "wall time")

@@ -46,7 +46,7 @@ class Row:
 
     def cells(self) -> list[str]:
         ours = self.ratios["tensorgrad"]
-        reached = self.aim is None or ours <= self.aim
+        reached = self.aim is not None and ours <= self.aim
         return [
             self.workload,
             f"**{ours:.2f}**" if reached else f"{ours:.2f}",
