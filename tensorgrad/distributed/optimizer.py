@@ -103,7 +103,7 @@ class DistributedOptimizer:
         Parameters
         ----------
         target : Layer, or iterable of Variable
-            Running statistics are given to all ranks too.
+            Running statistics are given to all ranks too. Move a layer to its device before.
         *example : arrays
             Inputs of a model whose sizes are still open: it is called on them once, as in a test.
 

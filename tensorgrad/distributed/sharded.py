@@ -95,6 +95,7 @@ class ShardedOptimizer(DistributedOptimizer):
             raise ValueError("ShardedOptimizer: expected an optimizer that was not set up; call setup here")
         self._shards: list[Shard] = []
         self._flags: Any = None
+        self._cut = False  # a rank of a small model may have no part
         self._rest: dict[str, Any] = {}  # the state of parameters that are frozen now
         super().__init__(optimizer, comm, bucket_size=bucket_size, accumulate=accumulate)
         self._whole = Optimizer()
@@ -134,8 +135,9 @@ class ShardedOptimizer(DistributedOptimizer):
 
     def _share_out_again(self) -> None:
         """Cut the parameters that are in buckets now, and what is remembered of them."""
-        state = self.state_dict() if self._shards else None
+        state = self.state_dict() if self._cut else None
         self._share_out()
+        self._cut = True
         if state is not None:
             self.load_state_dict(state)
 

@@ -88,6 +88,22 @@ def test_parameters_of_every_library(comm, backend):
     np.testing.assert_allclose(to_numpy(w.data), want)
 
 
+def test_ranks_without_a_part(comm):
+    """A model of two numbers, one of them frozen for a while."""
+    found = []
+    for ranks in (comm, ALONE):
+        w, u = tg.Parameter(np.array([1.0])), tg.Parameter(np.array([2.0]))
+        optimizer = D.ShardedOptimizer(optimizers.MomentumSGD(0.1), ranks).setup([w, u])
+        for i in range(6):
+            w.requires_grad = not 2 <= i < 4
+            F.sum(w * w * u).backward()
+            optimizer.update()
+        found.append((w.data, u.data, optimizer.state_dict()))
+    (w, u, state), (w_alone, u_alone, state_alone) = found
+    np.testing.assert_allclose([w, u], [w_alone, u_alone])
+    assert state.keys() == state_alone.keys()
+
+
 def test_what_cannot_be_cut(comm):
     with pytest.raises(TypeError, match="ShardedOptimizer: LAMB looks at whole parameters"):
         D.ShardedOptimizer(optimizers.LAMB(), comm)
