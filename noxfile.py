@@ -324,4 +324,5 @@ def minimums(session: nox.Session) -> None:
     # Those of memory, too, look at our own code, not at what NumPy does.
     memory = "test_no_gradient_that_nobody or test_fresh_gradients or test_what_was_saved_is_freed"
     chosen = ["-k", f"{ONE_PRECISION[1]} and not ({memory})"]
-    pytest(session, "tests", *chosen, *session.posargs, TENSORGRAD_COVERAGE="")
+    ignored = "--ignore=tests/test_examples_training.py"  # they train, which is seen on one version
+    pytest(session, "tests", ignored, *chosen, *session.posargs, TENSORGRAD_COVERAGE="")
