@@ -248,9 +248,9 @@ def page(found: dict[int, Any], counted: dict[tuple[int, str], float]) -> str:
 
 LOADED = """
 **The machine had other work during these measurements**, several times as many busy processes as cores:
-the times are worse than its own, and vary; a rank that waits for one without a core waits for the
-scheduler. The
-numbers of bytes are exact. Run the script on a quiet machine before you rely on a time here.
+the times are worse than its own and vary from run to run, as a rank that waits for one without a core
+waits for the scheduler. They neither confirm nor refute the model below. The numbers of bytes are exact.
+Run the script on a quiet machine before you rely on a time here.
 """
 
 TEMPLATE = """# How data-parallel training scales
@@ -258,8 +258,7 @@ TEMPLATE = """# How data-parallel training scales
 Made by `python benchmarks/scaling.py docs/scaling.md`. Measured on {machine}; all ranks on
 this one machine, one BLAS thread each, messages through shared memory. Load averages at the end: {load}.
 {quiet}
-Times are the best of several, of the slowest rank. With 4 ranks on {cores} cores each rank has part of a
-core.
+Times are the best of several, of the slowest rank. With 4 ranks on {cores} cores each has part of a core.
 
 ## Messages
 
@@ -274,8 +273,7 @@ b = 1 / ({bandwidth} GB/s) for each byte, in `T(n, s) = 2 log2(n) a + 2 (n - 1) 
 
 Sent in a step by the rank that sends most, counted by Open MPI's monitoring, beside the least that a sum
 over n ranks takes. What is more than that are a number for each parameter, which says whether any rank has
-used
-it, and the messages with which this benchmark brings the ranks together before each step.
+used it, and the messages with which this benchmark brings the ranks together before each step.
 
 {sent}
 
