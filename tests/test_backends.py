@@ -395,6 +395,19 @@ def test_is_basic(index, basic):
 # -- what one library alone needs ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", [n for n in BACKENDS if n in ("torch", "jax")])
+def test_convolution_is_the_library_s_own(name, monkeypatch):
+    def formula(*args):
+        raise AssertionError("the formula was computed")
+
+    monkeypatch.setattr("tensorgrad.functions.convolution_ops.Products.rows", formula)
+    backend = get_backend(name)
+    x, W = (tg.Variable(backend.from_numpy(np.ones(s))) for s in ((1, 2, 4, 4), (3, 2, 3, 3)))
+    tg.functions.conv2d(x, W, stride=2, pad=1).sum().backward()
+    assert backend.to_numpy(W.grad.data).sum() == 2 * 3 * 25
+    assert backend.to_numpy(x.grad.data).sum() == 2 * 3 * 25
+
+
 @only("torch")
 class TestTorch:
     def test_autograd_of_its_own_is_refused(self):

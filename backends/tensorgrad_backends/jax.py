@@ -73,6 +73,9 @@ class JaxBackend(Backend):
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         return base.at[index].add(values)
 
+    def kernel(self, name: str) -> Callable[..., Any] | None:
+        return _KERNELS.get(name)
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         program = jax.jit(function)
 
@@ -95,6 +98,38 @@ class JaxBackend(Backend):
 
     def special(self, name: str) -> Any:
         return None if name in _LESS_EXACT else getattr(jax.scipy.special, name, None)
+
+
+# -- convolution: linear in images and in kernels, so XLA transposes it -------------------------------
+
+
+def _convolution(x: Array, W: Array, windows: Any, groups: int) -> Array | None:
+    if x.dtype != W.dtype or not jnp.issubdtype(x.dtype, jnp.floating):
+        return None
+    return jax.lax.conv_general_dilated(
+        x, W, windows.stride, windows.pad, rhs_dilation=windows.dilation, feature_group_count=groups
+    )
+
+
+def _transposed(y: Array, W: Array, windows: Any, groups: int, lengths: tuple[int, ...]) -> Array | None:
+    if y.dtype != W.dtype or not jnp.issubdtype(y.dtype, jnp.floating):
+        return None
+    x = jax.ShapeDtypeStruct((y.shape[0], W.shape[1] * groups, *lengths), y.dtype)
+    return jax.linear_transpose(lambda x: _convolution(x, W, windows, groups), x)(y)[0]
+
+
+def _kernel_gradient(x: Array, y: Array, windows: Any, groups: int) -> Array | None:
+    if x.dtype != y.dtype or not jnp.issubdtype(x.dtype, jnp.floating):
+        return None
+    W = jax.ShapeDtypeStruct((y.shape[1], x.shape[1] // groups, *windows.kernel), x.dtype)
+    return jax.linear_transpose(lambda W: _convolution(x, W, windows, groups), W)(y)[0]
+
+
+_KERNELS: dict[str, Callable[..., Any]] = {
+    "convolution": _convolution,
+    "transposed_convolution": _transposed,
+    "kernel_gradient": _kernel_gradient,
+}
 
 
 _LESS_EXACT = frozenset(("betaln",))

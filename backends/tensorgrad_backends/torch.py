@@ -5,6 +5,7 @@ Tensors that take part in PyTorch's autograd are refused: two graphs of one comp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import EllipsisType, ModuleType
 from typing import Any
 
@@ -148,6 +149,9 @@ class TorchBackend(Backend):
         flat.index_add_(0, positions.reshape(-1), values.expand(positions.shape).reshape(-1))
         return flat.reshape(base.shape)
 
+    def kernel(self, name: str) -> Callable[..., Any] | None:
+        return _KERNELS.get(name)
+
     def seed(self, seed: int) -> None:
         super().seed(seed)
         torch.manual_seed(seed)
@@ -186,6 +190,50 @@ class TorchBackend(Backend):
 
     def special(self, name: str) -> Any:
         return None if name in _LESS_EXACT else getattr(torch.special, name, None)
+
+
+# -- convolution -------------------------------------------------------------------------------------
+
+
+def _settings(windows: Any, *arrays: Array) -> tuple[Any, ...] | None:
+    """Stride, pad and dilation as PyTorch takes them; None where it does not: two pads, or no floats."""
+    dtypes = {a.dtype for a in arrays}
+    served = len(dtypes) == 1 and arrays[0].is_floating_point() and all(a.numel() for a in arrays)
+    if not served or any(before != behind for before, behind in windows.pad):
+        return None
+    return windows.stride, [before for before, _ in windows.pad], windows.dilation
+
+
+def _convolution(x: Array, W: Array, windows: Any, groups: int) -> Array | None:
+    settings = _settings(windows, x, W)
+    if settings is None:
+        return None
+    return torch.convolution(x, W, None, *settings, False, [0] * len(windows.pad), groups)
+
+
+def _transposed(y: Array, W: Array, windows: Any, groups: int, lengths: tuple[int, ...]) -> Array | None:
+    settings = _settings(windows, y, W)
+    if settings is None:
+        return None
+    behind = [n - least for n, least in zip(lengths, windows.lengths(tuple(y.shape[2:])), strict=True)]
+    return torch.convolution(y, W, None, *settings, True, behind, groups)
+
+
+def _kernel_gradient(x: Array, y: Array, windows: Any, groups: int) -> Array | None:
+    settings = _settings(windows, x, y)
+    if settings is None:
+        return None
+    like = x.new_empty((y.shape[1], x.shape[1] // groups, *windows.kernel))
+    none = [0] * len(windows.pad)
+    backward = torch.ops.aten.convolution_backward
+    return backward(y, x, like, None, *settings, False, none, groups, [False, True, False])[1]
+
+
+_KERNELS: dict[str, Callable[..., Any]] = {
+    "convolution": _convolution,
+    "transposed_convolution": _transposed,
+    "kernel_gradient": _kernel_gradient,
+}
 
 
 _LESS_EXACT = frozenset(("gammainc", "gammaincc", "polygamma"))

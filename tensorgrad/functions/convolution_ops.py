@@ -103,6 +103,9 @@ class Convolution(Products):
     repeatable = True
 
     def forward(self, x: Array, W: Array, b: Array | None = None) -> Array:
+        y = self.fused("convolution", x, W, self.windows, self.groups)
+        if y is not None:
+            return self.biased(y, b)
         windows, rows = self.windows, self.rows(W)
         counts = windows.counts(self.lengths)
         places = math.prod(counts)
@@ -130,6 +133,9 @@ class TransposedConvolution(Products):
 
     def forward(self, y: Array, W: Array, b: Array | None = None) -> Array:
         windows = self.windows
+        x = self.fused("transposed_convolution", y, W, windows, self.groups, self.lengths)
+        if x is not None:
+            return self.biased(x, b)
         counts, channels = tuple(y.shape[2:]), W.shape[1] * self.groups
         columns = self.xp.matrix_transpose(self.rows(W))
         if self.is_depthwise(W):
@@ -184,6 +190,9 @@ class KernelGradient(Products):
 
     def forward(self, x: Array, y: Array) -> Array:
         xp = self.xp
+        W = self.fused("kernel_gradient", x, y, self.windows, self.groups)
+        if W is not None:
+            return W
         shape = (y.shape[1], x.shape[1] // self.groups, *self.windows.kernel)
         if self.groups == x.shape[1] > 1:
             W = self.fused("depthwise_kernel", x, y, self.windows, self.lengths)
