@@ -99,9 +99,9 @@ def chdtrc(v: Any, x: Any) -> Variable:
 
 
 @samples(
-    Sample(Real((2, 3), 0.5, 9.0), Real((2, 3), -5.0, 5.0)),
-    Sample(Real((2, 1), 3.0, 40.0), Real((3,), -1.0, 1.0)),
     Sample(3.0, Real((2, 3))),
+    Sample(Real((), 0.5, 9.0), Real((), -5.0, -2.5)),
+    Sample(Real((2, 1), 3.0, 40.0), Real((3,), -1.0, 1.0)),
     Sample(0.5, Real((3,), 1.0, 5.0)),
     Sample(80.0, Real((), -3.0, -1.0)),
 )
@@ -133,8 +133,8 @@ def stdtr(df: Any, t: Any) -> Variable:
 
 
 _RATIOS = (
-    Sample(Real((2, 3), 1.0, 9.0), Real((2, 1), 1.0, 9.0), Real((2, 3), 0.2, 3.0)),
     Sample(3.0, 5.0, Real((2, 3), 0.2, 3.0)),
+    Sample(Real((), 1.0, 9.0), Real((), 1.0, 9.0), Real((), 0.2, 3.0)),
     Sample(10.0, 2.0, Real((), 0.5, 1.0)),
 )
 

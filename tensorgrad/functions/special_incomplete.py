@@ -181,9 +181,9 @@ class Betainc(Op):
 # -- public functions --------------------------------------------------------------------------------
 
 SHAPES = (
-    Sample(Real((2, 3), 0.5, 4.0), Real((2, 3), 0.5, 6.0)),
-    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 10.0, 30.0)),
     Sample(2.5, Real((2, 3), 0.5, 6.0)),
+    Sample(Real((), 0.5, 4.0), Real((), 0.5, 6.0)),
+    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 10.0, 30.0)),
     Sample(0.5, Real((), 0.2, 1.0)),
     Sample(30.0, Real((3,), 20.0, 40.0)),
 )
@@ -239,9 +239,9 @@ def gammaincc(a: Any, x: Any) -> Variable:
 
 
 @samples(
-    Sample(Real((2, 3), 0.5, 4.0), Real((2, 3), 0.5, 4.0), Real((2, 3), 0.1, 0.9)),
-    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 5.0, 40.0), 0.4),
     Sample(2.0, 3.0, Real((2, 3), 0.1, 0.9)),
+    Sample(Real((2, 1), 5.0, 40.0), Real((3,), 5.0, 40.0), 0.4),
+    Sample(Real((), 0.5, 4.0), Real((), 0.5, 4.0), Real((), 0.1, 0.9)),
     Sample(0.5, 0.5, Real((), 0.2, 0.4)),
     Sample(20.0, 40.0, Real((3,), 0.2, 0.5)),
 )
@@ -272,8 +272,8 @@ def betainc(a: Any, b: Any, x: Any) -> Variable:
 
 
 @samples(
-    Sample(Real((2, 3), 0.5, 4.0), Real((3,), 0.5, 4.0), Real((2, 1), 0.1, 0.9)),
     Sample(2.0, 3.0, Real((2, 3), 0.1, 0.9)),
+    Sample(Real((), 0.5, 4.0), Real((), 0.5, 4.0), Real((), 0.1, 0.9)),
     Sample(0.5, 0.5, Real((), 0.2, 0.4)),
 )
 def betaincc(a: Any, b: Any, x: Any) -> Variable:
