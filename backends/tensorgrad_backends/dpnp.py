@@ -55,6 +55,13 @@ class DpnpBackend(Backend):
 
     # -- what the standard leaves open -----------------------------------------------------------
 
+    def getitem(self, array: Array, index: Any) -> Array:
+        """Backwards slices are copied: of complex arrays with negative strides dpnp 0.20 loses values."""
+        items = index if isinstance(index, tuple) else (index,)
+        y = self.as_array(array[index])
+        backwards = any(isinstance(i, slice) and i.step is not None and i.step < 0 for i in items)
+        return dpnp.copy(y, order="C") if backwards else y
+
     def scatter_add(self, base: Array, index: Any, values: Array) -> Array:
         """Real numbers by `bincount`, which adds on the device; everything else as by default."""
         items = index if isinstance(index, tuple) else (index,)
