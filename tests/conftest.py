@@ -64,6 +64,9 @@ def _what_was_frozen_thaws() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
+    from tensorgrad import randomness
+
+    randomness.use(None)  # whatever a test before it has seeded
     np.random.seed(0)  # noqa: NPY002  # the state that users of the book seed
 
 

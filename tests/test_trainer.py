@@ -448,6 +448,15 @@ class Interrupt(Callback):
         self.ended = True
 
 
+@pytest.fixture
+def _interruptible():
+    """A program in the background of a shell ignores SIGINT; here it is handled as in the foreground."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("at", [2, 5, 6])
 def test_ctrl_c_leaves_a_checkpoint(at, tmp_path):
     whole, loader, test = whole_of("shuffled", tmp_path / "whole", seed=5)
@@ -467,6 +476,7 @@ def test_ctrl_c_leaves_a_checkpoint(at, tmp_path):
     assert_same(whole, resumed)
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     broken, loader, test = whole_of("shuffled", tmp_path, Interrupt(1, times=2))
     with pytest.raises(KeyboardInterrupt):
