@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from tensorgrad.core.function import Function, Input, Op
 from tensorgrad.core.variable import Variable
 from tensorgrad.core.watch import Watcher
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
 class _Made(NamedTuple):
