@@ -58,6 +58,7 @@ IN_WHEEL = {
     "tensorgrad/py.typed",
     "tensorgrad/data/digits.npz",
     "tensorgrad/data/digits.LICENSE.md",
+    "tensorgrad/data/lynx_hare.csv",
     "tensorgrad_backends/__init__.py",
     "tensorgrad_backends/numpy.py",
     "tensorgrad_backends/cuda_kernels/softmax.cu",

@@ -1,8 +1,8 @@
 """Fit a differential equation to measurements, by gradients through its solver.
 
 The Hudson's Bay Company counted the pelts of snowshoe hares and of lynxes that it bought, year by year. The
-counts of 1900 to 1920 (thousands; Howard 2009, from Elton and Nicholson 1942) rise and fall as the
-equations of Lotka and Volterra say that prey u and predators v do:
+counts of 1900 to 1920, which come with the package, rise and fall as the equations of Lotka and Volterra say
+that prey u and predators v do:
 
     du/dt = (alpha - beta v) u,      dv/dt = (delta u - gamma) v
 
@@ -31,58 +31,7 @@ from scipy.optimize import minimize
 import tensorgrad as tg
 from tensorgrad import functions as F
 
-YEARS = np.arange(1900, 1921)
-HARE = np.asarray(
-    [
-        30,
-        47.2,
-        70.2,
-        77.4,
-        36.3,
-        20.6,
-        18.1,
-        21.4,
-        22,
-        25.4,
-        27.1,
-        40.3,
-        57,
-        76.6,
-        52.3,
-        19.5,
-        11.2,
-        7.6,
-        14.6,
-        16.2,
-        24.7,
-    ]
-)
-LYNX = np.asarray(
-    [
-        4,
-        6.1,
-        9.8,
-        35.2,
-        59.4,
-        41.7,
-        19,
-        13,
-        8.3,
-        9.1,
-        7.4,
-        8,
-        12.3,
-        19.5,
-        45.7,
-        51.1,
-        29.7,
-        15.8,
-        9.7,
-        10.1,
-        8.6,
-    ]
-)
-COUNTS = np.stack([HARE, LYNX], axis=1)
+YEARS, COUNTS = tg.datasets.get_lynx_hare()
 
 NAMES = ["alpha", "beta", "gamma", "delta", "u(0)", "v(0)", "sigma hare", "sigma lynx"]
 START = np.log([0.5, 0.02, 0.8, 0.02, 30.0, 5.0, 0.4, 0.4])  # the unknowns are positive: their logarithms

@@ -8,6 +8,7 @@ from tensorgrad.datasets.imagenet import ImageFolder as ImageFolder
 from tensorgrad.datasets.imagenet import ImageNet as ImageNet
 from tensorgrad.datasets.mnist import MNIST as MNIST
 from tensorgrad.datasets.mnist import FashionMNIST as FashionMNIST
+from tensorgrad.datasets.pelts import get_lynx_hare as get_lynx_hare
 from tensorgrad.datasets.text import Shakespear as Shakespear
 from tensorgrad.datasets.toys import SinCurve as SinCurve
 from tensorgrad.datasets.toys import Spiral as Spiral
