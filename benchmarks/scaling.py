@@ -269,7 +269,8 @@ Run the script on a quiet machine before you rely on a time here.
 TEMPLATE = """# How data-parallel training scales
 
 Made by `python benchmarks/scaling.py docs/scaling.md`. Measured on {machine};
-all ranks on this one machine, one BLAS thread each, messages through shared memory. Load averages at the end: {load}.
+all ranks on this one machine, one BLAS thread each, messages through shared memory.
+Load averages at the end: {load}.
 {quiet}
 Times are the best of several, of the slowest rank. With 4 ranks on {cores} cores each has part of a core.
 
