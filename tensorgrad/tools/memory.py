@@ -28,77 +28,72 @@ class Live(NamedTuple):
     size: int
 
 
-class _Held(ref[Any]):
-    """A weak reference to an array that is followed."""
-
-    __slots__ = ("key", "name", "size")
-
-    key: int
-    name: str
-    size: int
-
-
 class Track:
-    """Notes each array that comes, and by a weak reference when it goes."""
+    """Notes each array that comes, and by a weak reference when it goes; `stop` makes a log of it."""
 
     def __init__(self) -> None:
         self.made: dict[str, int] = {}
-        self._held: dict[int, _Held] = {}  # by id
         self._log: list[tuple[float, str, int]] = []  # name, and bytes: negative where it went
         self._zero = 0.0
-        log, held = self._log, self._held
-
-        def gone(reference: Any) -> None:
-            del held[reference.key]
-            log.append((perf_counter(), reference.name, -reference.size))
-
-        self._gone = gone
+        self._held: dict[int, ref[Any]] = {}  # by the id of the array
+        self._came: list[tuple[float, ref[Any], type[Function], str, int]] = []
+        self._went: list[tuple[float, ref[Any]]] = []
+        note = self._went.append
+        self._gone = lambda reference: note((perf_counter(), reference))
 
     def outputs(self, function: Function, inputs: tuple[Any, ...], ys: Any) -> None:
         """The arrays of a call that has just been made."""
-        name = type(function).__name__
         if not isinstance(function, ViewOp):
             for y in ys if ys.__class__ is tuple else (ys,):
-                self._add(y.data, name)
+                self._add(y.data, function.__class__, "{}")
         if function.kept or function.hidden:
             old = [x.data if isinstance(x, Variable) else x for x in inputs]
             for array in (*(function.saved or ()), *function.kept):  # hidden outputs, masks
                 if is_array(array) and not any(array is x for x in old):
-                    self._add(array, f"{name}, kept for backward")
+                    self._add(array, function.__class__, "{}, kept for backward")
 
     def gradients(self, node: Function, gys: tuple[Any, ...], gxs: Any) -> None:
         """The arrays that a backward has just given."""
         if isinstance(node, ViewOp):
             return
-        name = f"gradient by {type(node).__name__}"
         for g in gxs if gxs.__class__ is tuple else (gxs,):
             if g is not None and not any(g is x for x in gys):
                 array = g.data if g.__class__ is Variable else g
-                if type(array) in BY_TYPE:
-                    self._add(array, name)
+                if array.__class__ in BY_TYPE:
+                    self._add(array, node.__class__, "gradient by {}")
 
-    def _add(self, array: Any, name: str) -> None:
+    def _add(self, array: Any, maker: type[Function], name: str) -> None:
         key = id(array)
-        if key in self._held:
+        reference = self._held.get(key)
+        if reference is not None and reference() is array:
             return
         base = getattr(array, "base", None)
         size = getattr(array, "nbytes", None)
         if size is None or (base is not None and is_array(base)):  # a view of an array that others hold
             return
         try:
-            held = _Held(array, self._gone)
+            reference = ref(array, self._gone)
         except TypeError:  # the library's arrays allow no weak references: nobody can tell when they go
             return
-        size = int(size)
-        held.key, held.name, held.size = key, name, size
-        self._held[key] = held
-        self._log.append((perf_counter(), name, size))
-        self.made[name] = self.made.get(name, 0) + size
+        self._held[key] = reference
+        self._came.append((perf_counter(), reference, maker, name, size))
 
     def stop(self, zero: float) -> None:
         """Nothing that happens from here on counts; times are told from `zero` on."""
         self._zero = zero
+        born: dict[int, tuple[str, int]] = {}  # by the id of the reference
+        for seconds, reference, maker, form, size in self._came:
+            name = form.format(maker.__name__)
+            born[id(reference)] = name, int(size)
+            self._log.append((seconds, name, int(size)))
+            self.made[name] = self.made.get(name, 0) + int(size)
+        for seconds, reference in self._went:
+            name, size = born[id(reference)]
+            self._log.append((seconds, name, -size))
+        self._log.sort(key=lambda entry: entry[0])
         self._held.clear()
+        self._came.clear()
+        self._went.clear()
 
     def _sizes(self) -> Iterator[int]:
         held = 0
