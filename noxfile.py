@@ -39,6 +39,12 @@ except Exception:
     print(0)
 """
 
+# What the Chromium that opens pages is called: Debian, others, macOS.
+CHROMIUMS = (
+    *("chromium", "chromium-browser", "google-chrome", "chrome"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+
 # The official conformance suite, with the specification as its submodule.
 SUITE = "https://github.com/data-apis/array-api-tests"
 SUITE_COMMIT = "55fcc60179efa2680ddd6cd926ddf17b83530e2b"
@@ -58,6 +64,8 @@ IN_WHEEL = {
     "tensorgrad/py.typed",
     "tensorgrad/data/digits.npz",
     "tensorgrad/data/digits.LICENSE.md",
+    "tensorgrad/graphs/browser/page.html",
+    "tensorgrad/graphs/browser/start.js",
     "tensorgrad/data/lynx_hare.csv",
     "tensorgrad_backends/__init__.py",
     "tensorgrad_backends/numpy.py",
@@ -112,6 +120,24 @@ def tests_mpi(session: nox.Session) -> None:
         command = ["mpiexec", "-n", ranks, "python", "-m", "pytest", "tests/mpi", *session.posargs]
         session.run(*command, env=env)
     pytest(session, "tests/test_mpi_faults.py", *session.posargs)
+
+
+@nox.session(name="tests-browser")
+def tests_browser(session: nox.Session) -> None:
+    """Open the pages that tensorgrad writes in an installed Chromium, and run the notebooks of docs/.
+
+    Screenshots go to build/screenshots. CHROMIUM names the program where it is not on the PATH.
+    """
+    found = [path for name in CHROMIUMS if (path := shutil.which(name))]
+    chromium = os.environ.get("CHROMIUM") or (found[0] if found else "")
+    if not chromium:
+        session.error(
+            "tests-browser: no Chromium was found. Install one (Debian: apt-get install chromium), or name "
+            "it in the environment: CHROMIUM=/path/to/chrome"
+        )
+    session.install("-e", ".[browser]")
+    env = {"CHROMIUM": chromium, "TENSORGRAD_SCREENSHOTS": str(Path("build", "screenshots").resolve())}
+    pytest(session, "tests/browser", *session.posargs, **env)
 
 
 @nox.session(name="tests-cuda")

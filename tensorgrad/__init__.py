@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import datasets as datasets
     from tensorgrad import distributed as distributed
     from tensorgrad import fft as fft
+    from tensorgrad import graphs as graphs
     from tensorgrad import layers as layers
     from tensorgrad import models as models
     from tensorgrad import optimizers as optimizers
@@ -74,7 +75,7 @@ __getattr__, __dir__ = later(
         "training": "Trainer",
     },
     submodules=(
-        "dataloaders datasets distributed fft layers models optimizers special testing tools training "
+        "dataloaders datasets distributed fft graphs layers models optimizers special testing tools training "
         "transforms utils"
     ),
     otherwise=(toplevel.find, toplevel.names),

@@ -13,8 +13,9 @@ import numpy as np
 from tensorgrad import functions, testing
 from tensorgrad.backend import Array
 from tensorgrad.core import Function, Variable, as_array, as_variable
-from tensorgrad.core.node import Edge, Leaf, Spec
+from tensorgrad.core.node import Edge, Leaf, Spec, uncut
 from tensorgrad.downloads import get_file as get_file
+from tensorgrad.graphs import Graph, Page
 from tensorgrad.testing.arrays import to_numpy
 
 if TYPE_CHECKING:
@@ -289,10 +290,10 @@ class _Drawing:
             for edge in node.edges:
                 if edge is not None:
                     self.lines.append(f"{self.at_edge(edge)} -> {name}")
-                    stack.append(_uncut(edge)[0])
+                    stack.append(uncut(edge)[0])
 
     def at_edge(self, edge: Edge) -> str:
-        node, index = _uncut(edge)
+        node, index = uncut(edge)
         name = node.names.get(index) if node.names else None
         return self.value((node, index), name, node.specs[index])
 
@@ -307,13 +308,6 @@ class _Drawing:
             label = _quoted(": ".join(parts))
             self.lines.append(f"{known} [label={label}, color=orange, style=filled]")
         return known
-
-
-def _uncut(edge: Edge) -> Edge:
-    """Where an edge ends: at the leaf, if the value was unchained."""
-    node, index = edge
-    leaf = None if isinstance(node, Leaf) or node.cut is None else node.cut.get(index)
-    return edge if leaf is None else (leaf, 0)
 
 
 def _quoted(label: str) -> str:
@@ -347,7 +341,7 @@ class Picture:
 
 def plot_dot_graph(
     output: Variable | Iterable[Variable], verbose: bool = True, to_file: str | Path = "graph.png"
-) -> Picture:
+) -> Picture | Page:
     """Draw the graph that a Variable was computed with into a file.
 
     Parameters
@@ -357,11 +351,12 @@ def plot_dot_graph(
         Show shapes and dtypes too.
     to_file : str or path, default 'graph.png'
         Its ending says the format: png, svg, pdf, or another that Graphviz writes. For ``.dot`` the
-        text itself is written, which needs no Graphviz.
+        text itself is written, and for ``.html`` the page of `tensorgrad.graphs.Graph`, to zoom and click
+        in: neither needs Graphviz.
 
     Returns
     -------
-    Picture
+    Picture or Page
         Jupyter shows it; ``path`` is the file.
 
     Raises
@@ -387,8 +382,10 @@ def plot_dot_graph(
     kind = path.suffix[1:].lower()
     if not kind:
         raise ValueError(
-            f"plot_dot_graph: expected to_file to end with .png, .svg, .pdf or .dot; got {str(path)!r}"
+            f"plot_dot_graph: expected to_file to end with .png, .svg, .pdf, .html or .dot; got {str(path)!r}"
         )
+    if kind == "html":
+        return Graph(output).page(path)
     text = get_dot_graph(output, verbose)
     if kind == "dot":
         path.write_text(text + "\n", encoding="utf-8")
@@ -398,8 +395,8 @@ def plot_dot_graph(
         raise FileNotFoundError(
             "plot_dot_graph: the program 'dot' of Graphviz was not found. Install Graphviz "
             "(apt install graphviz, brew install graphviz, conda install graphviz, "
-            "winget install graphviz), or write a .dot file: that needs no program, and neither does "
-            "get_dot_graph(output), which gives the text."
+            "winget install graphviz), or write an .html or a .dot file: these need no program, and neither "
+            "does get_dot_graph(output), which gives the text."
         )
     command = [program, f"-T{kind}", "-o", str(path)]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)

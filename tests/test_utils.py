@@ -225,8 +225,8 @@ def test_without_graphviz_the_error_says_what_to_install(tmp_path, monkeypatch):
     expected = (
         "plot_dot_graph: the program 'dot' of Graphviz was not found. Install Graphviz "
         "(apt install graphviz, brew install graphviz, conda install graphviz, "
-        "winget install graphviz), or write a .dot file: that needs no program, and neither does "
-        "get_dot_graph(output), which gives the text."
+        "winget install graphviz), or write an .html or a .dot file: these need no program, and neither "
+        "does get_dot_graph(output), which gives the text."
     )
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(expected)}$"):
         utils.plot_dot_graph(leaf(1.0), to_file=tmp_path / "graph.png")
@@ -234,7 +234,8 @@ def test_without_graphviz_the_error_says_what_to_install(tmp_path, monkeypatch):
 
 def test_a_file_without_an_ending(tmp_path):
     path = tmp_path / "graph"
-    expected = f"plot_dot_graph: expected to_file to end with .png, .svg, .pdf or .dot; got {str(path)!r}"
+    wanted = ".png, .svg, .pdf, .html or .dot"
+    expected = f"plot_dot_graph: expected to_file to end with {wanted}; got {str(path)!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         utils.plot_dot_graph(leaf(1.0), to_file=path)
 

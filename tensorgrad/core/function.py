@@ -117,6 +117,7 @@ class Function:
     names: dict[int, str | None] | None = None
     cut: dict[int, Any] | None = None  # output index -> the Leaf that it became (unchain)
     retained: tuple[Any, ...] = ()
+    note: Any = None  # what `graphs.annotate` saw of the call
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -322,7 +323,7 @@ class Function:
 
 _OF_ONE_CALL = (
     *("backend", "xp", "edges", "generation", "several", "outputs", "specs"),
-    *("saved", "kept", "names", "cut", "retained"),
+    *("saved", "kept", "names", "cut", "retained", "note"),
 )
 
 

@@ -42,3 +42,10 @@ def _nobody() -> None:
 
 
 Edge = tuple["Function | Leaf", int]
+
+
+def uncut(edge: Edge) -> Edge:
+    """Where an edge ends: at the leaf, if the value was unchained."""
+    node, index = edge
+    leaf = None if isinstance(node, Leaf) or node.cut is None else node.cut.get(index)
+    return edge if leaf is None else (leaf, 0)

@@ -12,9 +12,11 @@ import numpy as np
 from tensorgrad.backend import Array, Backend, backend_of, get_backend
 from tensorgrad.core import Function, Parameter, Variable
 from tensorgrad.core.variable import as_array, transfer
+from tensorgrad.core.watch import calls_ops
 from tensorgrad.layers import weights
 
 
+@calls_ops
 class Layer:
     """Parameters and other layers, and a ``forward`` that computes with them.
 
@@ -127,6 +129,10 @@ class Layer:
             inner = [(f"{path}{n}/", v) for n, v in vars(layer).items() if isinstance(v, Layer)]
             inner.reverse()
             stack += inner
+
+    def path_of(self, inner: Layer) -> str | None:
+        """Where a layer is in this one, as ``'blocks/0'``; None if it is not."""
+        return next((path.removesuffix("/") for path, layer in self._layers() if layer is inner), None)
 
     def cleargrads(self) -> None:
         """Forget the gradient of every parameter."""

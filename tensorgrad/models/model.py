@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorgrad import utils
 from tensorgrad.core import using_config
+from tensorgrad.graphs import Graph, annotate
 from tensorgrad.layers import Layer
 from tensorgrad.models.summary import Summary, summarize
 
@@ -34,7 +35,8 @@ class Model(Layer):
         *inputs : Variable or array
             What `forward` takes.
         to_file : str, default 'model.png'
-            Its ending says the format: png, svg, pdf.
+            Its ending says the format: png, svg, pdf; or html, which is a page to look around in, layer by
+            layer.
 
         Returns
         -------
@@ -43,10 +45,12 @@ class Model(Layer):
         Raises
         ------
         FileNotFoundError
-            If Graphviz is not installed.
+            If Graphviz is needed and not installed.
         """
-        with using_config("enable_backprop", True):
-            y = self.forward(*inputs)
+        with using_config("enable_backprop", True), annotate():
+            y = self(*inputs)
+        if str(to_file).lower().endswith(".html"):
+            return Graph(y).page(to_file, title=type(self).__name__)
         return utils.plot_dot_graph(y, verbose=True, to_file=to_file)
 
     def summary(self, *inputs: Any, **options: Any) -> Summary:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -13,10 +9,9 @@ import numpy as np
 
 from tensorgrad.backend import Array, Backend, backend_of, is_array
 from tensorgrad.core.function import Function, Input, Op
+from tensorgrad.core.program import calling_line
 from tensorgrad.core.variable import Variable
 from tensorgrad.core.watch import Watcher
-
-_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
 class _Made(NamedTuple):
@@ -72,7 +67,7 @@ class debug(Watcher):  # noqa: N801  # read like a function: with tg.debug()
     def call(self, function: Function, inputs: tuple[Any, ...]) -> Any:
         ys = super().call(function, inputs)
         shown = ys if ys.__class__ is tuple else (ys,)
-        where = _place()
+        where = calling_line()
         for i, y in enumerate(shown):
             wrong = self._wrong(y.data)
             if wrong:
@@ -126,16 +121,6 @@ class debug(Watcher):  # noqa: N801  # read like a function: with tg.debug()
         first = np.argwhere(bad)[0]
         index = f", the first at [{', '.join(map(str, first))}]" if values.ndim else ""
         return f"{values[tuple(first)]} ({np.count_nonzero(bad)} of {values.size} elements{index})"
-
-
-def _place() -> str:
-    """The line of the program that is running: the innermost one outside of this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    path, number = frame.f_code.co_filename, frame.f_lineno
-    line = linecache.getline(path, number).strip()
-    return f"{path}:{number}" + (f": {line}" if line else "")
 
 
 def _lines(head: str, details: list[str]) -> str:
