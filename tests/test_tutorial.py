@@ -28,7 +28,8 @@ def names(language: str, pattern: str) -> list[str]:
 # -- the pages as texts --------------------------------------------------------------------------
 
 
-def test_each_page_is_there_in_both_languages() -> None:
+def test_there_are_twelve_pages_in_each_language() -> None:
+    assert [path.name[:3] for path in PAGES] == [f"{i:02}_" for i in range(1, 13)]
     assert names("ko", "*") == names("en", "*")
 
 
@@ -48,6 +49,14 @@ def test_both_languages_have_the_same_code_in_as_many_blocks(page: Path) -> None
     korean = TUTORIAL / "ko" / page.name
     assert code(korean) == code(page)
     assert blocks(korean) == blocks(page) > 5
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_overview_has_every_step_of_the_book_and_every_page(language: str) -> None:
+    text = (TUTORIAL / language / "README.rst").read_text(encoding="utf-8")
+    rows = re.findall(r"^ *(\d+) .*:doc:`(\w+)`", text, re.MULTILINE)
+    assert [int(step) for step, _ in rows] == list(range(1, 61))
+    assert {page for _, page in rows} == {path.stem for path in PAGES}
 
 
 # -- the pages as programs -----------------------------------------------------------------------
