@@ -220,6 +220,7 @@ for number in (2.0, 9.0, 100.0):
 #
 # - A ``Function`` has ``forward`` on arrays and ``backward`` on gradients.
 # - Boxes remember their ``creator``, Functions their ``inputs``; together they are the graph.
-# - ``y.backward()`` walks it from the result to the leaves and fills ``x.grad``.
+# - ``y.backward()`` walks it from the result to the *leaves*, the boxes that you made yourself, and
+#   fills their ``grad``.
 #
 # **More**: `tensorgrad.Function` in the reference. Next: :doc:`03_branches`.

@@ -98,9 +98,10 @@ assert (x.grad.item(), y.grad.item()) == (-36.0, -32.0)  # by the formula, with 
 # Its graph as a picture
 # ----------------------
 #
-# ``plot_dot_graph(f, to_file="f.svg")`` in ``tensorgrad.utils`` draws the graph with
-# `Graphviz <https://graphviz.org>`_, if that is installed. The text that Graphviz gets can be had
-# without it:
+# ``plot_dot_graph(f, to_file="f.html")`` in ``tensorgrad.utils`` writes the graph as a page for the
+# browser, to zoom and click in: every Function with its inputs, shape, type and memory. With
+# ``"f.svg"`` it draws a plain picture by `Graphviz <https://graphviz.org>`_, if that is installed.
+# The text that Graphviz gets can be had without it:
 
 print(get_dot_graph(x * y, verbose=False))
 
@@ -212,9 +213,10 @@ assert max(himmelblau(a, b) for a, b in ends) < 1e-6
 # -----------------
 #
 # - Formulas with Variables look like formulas with arrays.
-# - ``plot_dot_graph`` draws a graph; ``creator``, ``inputs`` and ``generation`` are there for your
+# - ``plot_dot_graph`` shows a graph; ``creator``, ``inputs`` and ``generation`` are there for your
 #   own tools.
 # - Forward, ``cleargrad``, ``backward``, a step against the gradient: the loop that all training is
 #   made of.
 #
-# **More**: `tensorgrad.utils`, `tensorgrad.functions`. Next: :doc:`06_higher_order`.
+# **More**: `tensorgrad.functions`, `tensorgrad.utils`, `tensorgrad.graphs`. Next:
+# :doc:`06_higher_order`.

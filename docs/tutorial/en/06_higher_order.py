@@ -235,7 +235,8 @@ axes.axis("off")
 plt.show()
 
 # %%
-# All of it was made by ``backward``; we wrote ``tanh``.
+# All of it was made by ``backward``; we wrote ``tanh``. Larger graphs are better looked at in the
+# browser: ``plot_dot_graph(derivatives[5], to_file="graph.html")``.
 #
 # Why does this work with *every* function? Each ``backward`` in the library is written with operators
 # and functions that work on arrays as well as on Variables. A plain backward hands them arrays, which

@@ -48,8 +48,9 @@ for step in range(201):
     b.data = b.data - 0.3 * b.grad.data
 
 # %%
-# ``x`` and ``t`` are plain arrays: data need no gradient. ``b`` has one element and is broadcast to a
-# hundred rows, and its gradient is summed back, as the last page showed.
+# The factor 0.3 is the *learning rate*: it sets the length of a step. ``x`` and ``t`` are plain
+# arrays: data need no gradient. ``b`` has one element and is broadcast to a hundred rows, and its
+# gradient is summed back, as the last page showed.
 #
 # For a line, the best parameters can be computed in one go. That is a good test: descent must get
 # there.

@@ -7,7 +7,7 @@
 
 **이 페이지에서 배우는 것**
 
-- 연산자, NumPy 함수, 그냥 배열, 숫자를 한 식에서 함께 쓰기
+- 연산자, NumPy 함수, 일반 배열, 숫자를 한 식에서 함께 쓰기
 - 패키지의 어디에 무엇이 있는지
 - 계산 그래프를 그리는 방법
 - 경사하강법
@@ -38,7 +38,7 @@ print(weights @ x)
 print(np.sqrt(x), "by NumPy's own sqrt")
 
 # %%
-# 네 결과는 모두 creator가 있는 상자입니다. 숫자와 그냥 배열은 상수입니다. 아무도 읽을 수 없는
+# 네 결과는 모두 creator가 있는 상자입니다. 숫자와 일반 배열은 상수입니다. 아무도 읽을 수 없는
 # 기울기는 계산하지 않습니다.
 #
 # NumPy 배열이 왼쪽에 있는 ``weights * x``\ 는 어떻게 동작할까요? 파이썬은 왼쪽 피연산자에게 먼저
@@ -97,9 +97,10 @@ assert (x.grad.item(), y.grad.item()) == (-36.0, -32.0)  # 연필과 종이로 �
 # 그래프를 그림으로
 # -----------------
 #
-# ``tensorgrad.utils``\ 의 ``plot_dot_graph(f, to_file="f.svg")``\ 는
-# `Graphviz <https://graphviz.org>`_\ 가 설치되어 있으면 그래프를 그려 줍니다. Graphviz에 넘기는
-# 텍스트는 Graphviz가 없어도 얻을 수 있습니다.
+# ``tensorgrad.utils``\ 의 ``plot_dot_graph(f, to_file="f.html")``\ 은 그래프를 브라우저용 페이지로
+# 저장합니다. 확대하고 클릭하면서 함수마다 입력, 형상, 자료형, 메모리를 볼 수 있습니다.
+# ``"f.svg"``\ 로 지정하면 `Graphviz <https://graphviz.org>`_\ 가 설치되어 있을 때 평범한 그림을
+# 그립니다. Graphviz에 넘기는 텍스트는 Graphviz가 없어도 얻을 수 있습니다.
 
 print(get_dot_graph(x * y, verbose=False))
 
@@ -211,9 +212,10 @@ assert max(himmelblau(a, b) for a, b in ends) < 1e-6
 # ----------------
 #
 # - 변수로 쓴 수식은 배열로 쓴 수식과 모양이 같습니다.
-# - ``plot_dot_graph``\ 로 그래프를 그립니다. 직접 도구를 만들 때는 ``creator``, ``inputs``,
+# - ``plot_dot_graph``\ 로 그래프를 봅니다. 직접 도구를 만들 때는 ``creator``, ``inputs``,
 #   ``generation``\ 을 쓰면 됩니다.
 # - 순전파, ``cleargrad``, ``backward``, 기울기 반대 방향으로 한 걸음. 모든 학습이 이 반복으로
 #   이루어집니다.
 #
-# **더 보기**: `tensorgrad.utils`, `tensorgrad.functions`. 다음 페이지: :doc:`06_higher_order`
+# **더 보기**: `tensorgrad.functions`, `tensorgrad.utils`, `tensorgrad.graphs`. 다음 페이지:
+# :doc:`06_higher_order`
