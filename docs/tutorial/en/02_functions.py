@@ -191,11 +191,11 @@ print(f"{x.grad.item():.6f}, and 1.0001 to the power of 10,000 is {1.0001**10_00
 assert np.isclose(x.grad.item(), 1.0001**10_000)
 
 # %%
-# Branches are what was taken
-# ---------------------------
+# Loops and branches
+# ------------------
 #
-# An ``if`` on a value is an ordinary ``if``. Here is the number of steps that Newton's method for the
-# square root takes until it is precise enough. The loop runs as often as it has to, and the
+# A loop whose length depends on a value is an ordinary loop, and an ``if`` an ordinary ``if``. Here
+# is Newton's method for the square root, which goes on until the result is precise enough. The
 # derivative is that of the path that was taken. It should be :math:`\frac{1}{2\sqrt{x}}`.
 
 

@@ -2,8 +2,8 @@
 3. Checks, branches and generations
 ===================================
 
-A derivative that was written by hand can be wrong, so the first thing we need is a check that
-cannot be fooled. Then the graph gets branches: functions of several values, values that are used
+A derivative that was written by hand can be wrong, so the first thing we need is a check that is
+hard to fool. Then the graph gets branches: functions of several values, values that are used
 several times, and the order in which to walk back.
 
 **What you learn**

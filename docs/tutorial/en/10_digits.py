@@ -64,7 +64,7 @@ plt.show()
 # -------
 #
 # A gradient over all the data is exact and slow. A gradient over 64 examples, a *batch*, points in
-# nearly the same direction and costs a twentieth. So one uses batches, and makes many more steps. A
+# roughly the same direction and costs a twentieth. So one uses batches, and makes many more steps. A
 # ``DataLoader`` draws a new order for each pass over the data, an *epoch*, and gives batches as
 # arrays.
 
