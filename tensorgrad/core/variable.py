@@ -117,8 +117,15 @@ class Variable:
     def __repr__(self) -> str:
         if self.data is None:
             return "variable(None)"
-        text = str(_owner(self).to_numpy(self.data)).replace("\n", "\n" + " " * 9)
+        from tensorgrad.core.display import text_of  # noqa: PLC0415  # nothing that computes needs it
+
+        text = text_of(_owner(self), self.data).replace("\n", "\n" + " " * 9)
         return f"variable({text})"
+
+    def _repr_html_(self) -> str:
+        from tensorgrad.core.display import html_of  # noqa: PLC0415
+
+        return html_of(self)
 
     def item(self) -> Any:
         """The only element as a Python number. On a device this waits and copies.

@@ -8,7 +8,7 @@ from tensorgrad import utils
 from tensorgrad.core import using_config
 from tensorgrad.graphs import Graph, annotate
 from tensorgrad.layers import Layer
-from tensorgrad.models.summary import Summary, summarize
+from tensorgrad.models.summary import Summary, described, summarize
 
 
 class Model(Layer):
@@ -83,3 +83,6 @@ class Model(Layer):
         activations: 720 B for inputs of 160 B
         """
         return summarize(self, inputs, options)
+
+    def _repr_html_(self) -> str:
+        return described(self)._repr_html_()

@@ -15,7 +15,7 @@ from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.tree import tree_leaves
 from tensorgrad.core.watch import Watcher
 from tensorgrad.layers import Layer
-from tensorgrad.tools.table import aligned, in_bytes
+from tensorgrad.tools.table import aligned, as_html, in_bytes
 
 Shape = tuple[int, ...]
 
@@ -90,20 +90,35 @@ class Summary:
         return sum(row.activation_bytes for row in self.rows)
 
     def __repr__(self) -> str:
+        lines = aligned(*self._table())
+        return "\n".join([*lines, lines[1], *self._notes()])
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._table(), self._notes())
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
         several = any(row.calls > 1 for row in self.rows)
         head = ["layer", *(["calls"] if several else []), "output", "parameters", "memory", "activations"]
-        lines = aligned(head, [self._cells(row, several) for row in self.rows])
+        cells = [self._cells(row, several) for row in self.rows]
+        if not self._is_of_a_call():
+            return [head[0], *head[-3:-1]], [[row[0], *row[-3:-1]] for row in cells]
+        return head, cells
+
+    def _is_of_a_call(self) -> bool:
+        return any(row.calls for row in self.rows)
+
+    def _notes(self) -> list[str]:
         total = f"{self.parameters:,} parameters"
         if self.trained != self.parameters:
             total += f", {self.trained:,} of them trained"
-        lines += [lines[1], f"{total}: {in_bytes(self.parameter_bytes)}"]
-        lines.append(
-            f"activations: {in_bytes(self.activation_bytes)} for inputs of {in_bytes(self.input_bytes)}"
-        )
+        notes = [f"{total}: {in_bytes(self.parameter_bytes)}"]
+        if self._is_of_a_call():
+            size, given = in_bytes(self.activation_bytes), in_bytes(self.input_bytes)
+            notes.append(f"activations: {size} for inputs of {given}")
         waiting = [f"{row.path}/{name}".lstrip("/") for row in self.rows for name in row.open]
         if waiting:
-            lines.append(f"without a size, as no call reached them: {', '.join(waiting)}")
-        return "\n".join(lines)
+            notes.append(f"without a size, as no call reached them: {', '.join(waiting)}")
+        return notes
 
     def _cells(self, row: Row, several: bool) -> list[str]:
         depth = row.path.count("/") + 1 if row.path else 0
@@ -120,9 +135,24 @@ class Summary:
 
 def summarize(model: Layer, inputs: tuple[Any, ...], options: dict[str, Any]) -> Summary:
     """Call a layer once, at test time and without a graph, and say what its layers were."""
-    layers = [(path.removesuffix("/"), layer) for path, layer in model._layers()]
+    layers = _paths(model)
     with _as_before(layers), _Calls(layers) as calls, no_grad(), test_mode():
         model(*inputs, **options)
+    given = [x for x in tree_leaves([inputs, options]) if hasattr(x, "shape")]
+    return Summary(_rows(model, layers, calls), sum(map(_size_of, given)))
+
+
+def described(model: Layer) -> Summary:
+    """What the layers of a model are, without a call: their parameters, neither outputs nor activations."""
+    layers = _paths(model)
+    return Summary(_rows(model, layers, _Calls(layers)), 0)
+
+
+def _paths(model: Layer) -> list[tuple[str, Layer]]:
+    return [(path.removesuffix("/"), layer) for path, layer in model._layers()]
+
+
+def _rows(model: Layer, layers: list[tuple[str, Layer]], calls: _Calls) -> tuple[Row, ...]:
     slots: dict[int, list[tuple[str, Any]]] = {}
     for slot in model._slots():
         slots.setdefault(id(slot.layer), []).append((slot.name, slot.parameter))
@@ -143,8 +173,7 @@ def summarize(model: Layer, inputs: tuple[Any, ...], options: dict[str, Any]) ->
                 open=tuple(name for name, p in named if p.data is None),
             )
         )
-    given = [x for x in tree_leaves([inputs, options]) if hasattr(x, "shape")]
-    return Summary(tuple(rows), sum(map(_size_of, given)))
+    return tuple(rows)
 
 
 class _Calls(Watcher):

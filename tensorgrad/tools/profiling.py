@@ -15,8 +15,9 @@ from tensorgrad.backend import Backend, loaded_backends
 from tensorgrad.core.function import Function
 from tensorgrad.core.watch import Watcher
 from tensorgrad.tools.memory import Live, Moment, Track
-from tensorgrad.tools.table import aligned, in_bytes, in_seconds
+from tensorgrad.tools.table import aligned, as_html, in_bytes, in_seconds
 
+_HEAD = ("op", "calls", "forward", "calls", "backward", "own", "share", "made")
 FORWARD, BACKWARD, REGION = "forward", "backward", "region"
 
 
@@ -212,24 +213,7 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
 
     def table(self) -> str:
         """What was found, as text for a terminal: `rows`, the peak and what was alive then, the transfers."""
-        total = sum(row.own for row in self.rows()) or 1.0
-        head = ["op", "calls", "forward", "calls", "backward", "own", "share", "made"]
-        body = [
-            [
-                row.name,
-                str(row.forward_calls),
-                in_seconds(row.forward),
-                str(row.backward_calls),
-                in_seconds(row.backward),
-                in_seconds(row.own),
-                f"{row.own / total:.1%}",
-                in_bytes(row.made),
-            ]
-            for row in self.rows()
-        ]
-        ops = sum(e.phase != REGION for e in self.events)
-        lines = [f"{in_seconds(self.seconds)} in all, {in_seconds(total)} of it in {ops:,} calls of ops"]
-        lines += aligned(head, body)
+        lines = [self._in_short(), *aligned(_HEAD, self._cells())]
         regions: dict[str, list[float]] = {}
         for e in self.events:
             if e.phase == REGION:
@@ -245,6 +229,31 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
         return "\n".join([*lines, *(["", "moved: " + ", ".join(moved)] if moved else [])])
 
     __str__ = table
+
+    def _repr_html_(self) -> str:
+        peak = [] if self._track is None else [f"at most {in_bytes(self.peak)} in arrays that ops made"]
+        return as_html(_HEAD, self._cells(), [self._in_short(), *peak])
+
+    def _in_short(self) -> str:
+        total = sum(row.own for row in self.rows())
+        ops = sum(e.phase != REGION for e in self.events)
+        return f"{in_seconds(self.seconds)} in all, {in_seconds(total)} of it in {ops:,} calls of ops"
+
+    def _cells(self) -> list[list[str]]:
+        total = sum(row.own for row in self.rows()) or 1.0
+        return [
+            [
+                row.name,
+                str(row.forward_calls),
+                in_seconds(row.forward),
+                str(row.backward_calls),
+                in_seconds(row.backward),
+                in_seconds(row.own),
+                f"{row.own / total:.1%}",
+                in_bytes(row.made),
+            ]
+            for row in self.rows()
+        ]
 
     def show(self) -> None:
         """Print `table`; in colours where rich is installed."""

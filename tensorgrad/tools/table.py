@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -14,6 +15,28 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip()
 
     return [line(head), "-" * (sum(widths) + 2 * (len(widths) - 1)), *map(line, rows)]
+
+
+def as_html(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
+    """The same table for Jupyter, with lines of text below it. Blanks before the first cell indent it.
+
+    Examples
+    --------
+    >>> as_html(["layer", "size"], [["a < b", "1"]])[-28:]
+    '>1</td></tr></tbody></table>'
+    """
+    left, right = 'style="text-align: left; padding-left: {:.1f}em"', 'style="text-align: right"'
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        first, *others = cells
+        indent = 0.5 + 0.6 * (len(first) - len(first.lstrip()))
+        made = f"<{tag} {left.format(indent)}>{escape(first.strip())}</{tag}>"
+        made += "".join(f"<{tag} {right}>{escape(cell)}</{tag}>" for cell in others)
+        return f"<tr>{made}</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    below = "".join(f"<div>{escape(note)}</div>" for note in notes)
+    return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>{below}"
 
 
 def in_bytes(size: float) -> str:
