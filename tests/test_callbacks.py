@@ -7,6 +7,7 @@ import json
 import re
 import struct
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import tensorgrad as tg
 from tensorgrad import DataLoader, Trainer, training
 from tensorgrad import functions as F
 from tensorgrad import optimizers as O
-from tensorgrad.training import Callback, EarlyStopping, KeepBest, Monitor, progress
+from tensorgrad.training import Callback, EarlyStopping, KeepBest, Monitor, curves, progress
 from tensorgrad.training.curves import draw
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -243,6 +244,64 @@ def test_curves(tmp_path):
     assert "matplotlib.pyplot" not in sys.modules or "pyplot" in str(sys.modules["matplotlib.pyplot"])
 
 
+class FakeNotebook:
+    """IPython, as far as `LiveCurves` calls it."""
+
+    def __init__(self, monkeypatch, shell: object = True) -> None:
+        self.shown: list[list[bytes]] = []  # of each display what it showed, one after the other
+        ipython = SimpleNamespace(get_ipython=lambda: shell, version_info=(9, 0))  # matplotlib looks at that
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        parts = SimpleNamespace(Image=lambda data, width: data, display=self.display)
+        monkeypatch.setitem(sys.modules, "IPython.display", parts)
+
+    def display(self, image: bytes, display_id: bool) -> SimpleNamespace:
+        assert display_id
+        self.shown.append([image])
+        return SimpleNamespace(update=self.shown[-1].append)
+
+
+def test_live_curves_are_one_picture_that_changes(monkeypatch):
+    pytest.importorskip("matplotlib", reason="draws")
+    notebook = FakeNotebook(monkeypatch)
+    trainer = made(training.LiveCurves(seconds=0.0))
+    trainer.fit(loader(), 3, test=loader())
+    assert [len(images) for images in notebook.shown] == [3 + 1]
+    assert all(image.startswith(PNG) for image in notebook.shown[0])
+    trainer.fit(loader(), 4)
+    assert [len(images) for images in notebook.shown] == [4, 2], "a run of its own"
+
+
+def test_live_curves_within_an_epoch(monkeypatch):
+    pytest.importorskip("matplotlib", reason="draws")
+    drawn = []
+    monkeypatch.setattr(
+        curves, "figure_of", lambda h, losses, epochs: drawn.append((len(losses), epochs)) or FIGURE
+    )
+    notebook = FakeNotebook(monkeypatch)
+    made(training.LiveCurves(steps=2, seconds=0.0)).fit(loader(), 2)
+    assert drawn == [(2, 2 / 3), (3, 1), (4, 4 / 3), (6, 2), (6, 2), (6, 2)]
+    made(training.LiveCurves(steps=1, seconds=1000.0)).fit(loader(), 2)
+    assert [len(images) for images in notebook.shown] == [6, 2], "the first and the last"
+
+
+FIGURE = SimpleNamespace(savefig=lambda file, format: file.write(PNG), get_figwidth=lambda: 4.5)
+
+
+def test_live_curves_need_a_notebook(monkeypatch):
+    pytest.importorskip("matplotlib", reason="draws")
+    FakeNotebook(monkeypatch)
+    with pytest.raises(ValueError, match=message("LiveCurves: expected steps >= 1; got 0")):
+        training.LiveCurves(steps=0)
+    FakeNotebook(monkeypatch, shell=None)
+    expected = "LiveCurves: expected to run in a notebook; this is none. Curves(path) writes a file anywhere"
+    with pytest.raises(RuntimeError, match=message(expected)):
+        training.LiveCurves()
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    expected = "LiveCurves: IPython is not installed; python -m pip install 'tensorgrad[notebook]'"
+    with pytest.raises(ImportError, match=message(expected)):
+        training.LiveCurves()
+
+
 def test_what_is_missing_is_said_at_once(monkeypatch):
     for name in ("tensorboardX", "matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -272,8 +331,22 @@ def test_lines_where_tqdm_is_not_installed(capsys, monkeypatch):
     trainer.fit(loader(), 2)
     first, line, _, again = capsys.readouterr().out.splitlines()
     assert first == f"(no progress bar: tqdm is not installed; {progress.INSTALL})"
-    assert re.fullmatch(r"epoch 1/2: loss \d\.\d+, [\d,]+ examples/s", line.replace("1/1", "1/2"))
+    assert re.fullmatch(r"epoch 1/1: loss \d\.\d+, [\d,]+ examples/s", line)
     assert re.fullmatch(r"epoch 2/2: loss \d\.\d+, [\d,]+ examples/s", again)
+
+
+def test_lines_say_how_long_it_takes_yet(capsys, monkeypatch):
+    clock = iter([10.0, 14.0, 18.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with progress.Lines(5, None, begun=3) as shown:
+        shown.step(8)
+        shown.epoch("loss 1")
+        shown.step(8)
+        shown.epoch("loss 0")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "epoch 4/5: loss 1, 2 examples/s, 4 s left",
+        "epoch 5/5: loss 0, 2 examples/s",
+    ]
 
 
 def test_silence(capsys):

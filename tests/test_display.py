@@ -111,7 +111,7 @@ def test_a_model_is_a_table_of_its_layers():
         ["l0 Linear", "?", "32 B"],
         ["l1 Linear", "?", "8 B"],
     ]
-    assert "without a size, as no call reached them: l0/W, l1/W" in text_of(html)
+    assert "2 parameters get their size with the first call" in text_of(html)
     model(X)
     html = model._repr_html_()
     assert rows_of(html)[2:] == [["l0 Linear", "32", "128 B"], ["l1 Linear", "18", "72 B"]]

@@ -73,7 +73,10 @@ class _Drawing:
     def __init__(self, node: Node, leaves: list[Node]) -> None:
         self.node = node
         self.leaves = leaves
-        self.shape = " ".join(str(value.shape) for value in node.outputs)
+        self.shape = " ".join(
+            f"{value.name} {value.shape}" if value.name and node.kind == "op" else str(value.shape)
+            for value in node.outputs
+        )
         self.half = max(_width(node.name, 13), _width(self.shape, 11)) / 2 + 10
         self.leaf_width = max((_width(_label(leaf), 11) + 14 for leaf in leaves), default=0.0)
         left = self.half + (self.leaf_width + 10 if leaves else 0)

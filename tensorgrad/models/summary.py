@@ -116,7 +116,9 @@ class Summary:
             size, given = in_bytes(self.activation_bytes), in_bytes(self.input_bytes)
             notes.append(f"activations: {size} for inputs of {given}")
         waiting = [f"{row.path}/{name}".lstrip("/") for row in self.rows for name in row.open]
-        if waiting:
+        if waiting and not self._is_of_a_call():
+            notes.append(f"{len(waiting)} parameters get their size with the first call")
+        elif waiting:
             notes.append(f"without a size, as no call reached them: {', '.join(waiting)}")
         return notes
 

@@ -25,7 +25,8 @@ def as_html(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[
     >>> as_html(["layer", "size"], [["a < b", "1"]])[-28:]
     '>1</td></tr></tbody></table>'
     """
-    left, right = 'style="text-align: left; padding-left: {:.1f}em"', 'style="text-align: right"'
+    left = 'style="text-align: left; padding-left: {:.1f}em"'
+    right = 'style="text-align: right; padding-left: 1.5em"'
 
     def line(cells: Sequence[str], tag: str) -> str:
         first, *others = cells

@@ -5,6 +5,7 @@ from tensorgrad.training.callbacks import EarlyStopping as EarlyStopping
 from tensorgrad.training.callbacks import KeepBest as KeepBest
 from tensorgrad.training.callbacks import Monitor as Monitor
 from tensorgrad.training.curves import Curves as Curves
+from tensorgrad.training.curves import LiveCurves as LiveCurves
 from tensorgrad.training.evaluation import Whole as Whole
 from tensorgrad.training.logs import CSVLog as CSVLog
 from tensorgrad.training.logs import JSONLinesLog as JSONLinesLog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from importlib import import_module
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ class Silence:
         self.epochs = epochs
         self.examples = examples
         self.unit = unit
-        self.done = begun
+        self.begun = self.done = begun
         self.install = install
 
     def __enter__(self) -> Self:
@@ -71,17 +72,23 @@ class Lines(Silence):
 
     def epoch(self, text: str) -> None:
         super().epoch(text)
-        rate = self.seen / (time.perf_counter() - self.start)
-        print(f"epoch {self.done}/{self.epochs}: {text}, {rate:,.0f} {self.unit}/s", flush=True)
+        seconds = time.perf_counter() - self.start
+        line = f"epoch {self.done}/{self.epochs}: {text}, {self.seen / seconds:,.0f} {self.unit}/s"
+        if self.done < self.epochs:
+            left = seconds / (self.done - self.begun) * (self.epochs - self.done)
+            line += f", {left:,.0f} s left"
+        print(line, flush=True)
 
 
 class Bar(Lines):
-    """Progress as a bar."""
+    """Progress as a bar, with the rate and the time left; in a notebook one of its own kind."""
 
     bar: Any
 
     def __enter__(self) -> Self:
-        tqdm = import_module("tqdm").tqdm
+        with warnings.catch_warnings():  # in a notebook without ipywidgets the bar is one of text
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            tqdm = import_module("tqdm.auto").tqdm
         begun = None if self.examples is None else self.examples * self.done // max(self.epochs, 1)
         self.bar = tqdm(total=self.examples, initial=begun or 0, unit=f" {self.unit}", unit_scale=True)
         self._describe(refresh=True)

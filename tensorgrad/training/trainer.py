@@ -324,7 +324,7 @@ class Trainer:
 
     def _finish_epoch(self, test: Iterable[Any] | None) -> str:
         """Evaluate, note the results, and say them in short."""
-        self._fetch()
+        self.fetch()
         sizes, self.sizes = self.sizes, []
         self.epoch += 1
         self.batch = 0
@@ -353,8 +353,8 @@ class Trainer:
             )
         return (record[self.schedule_on],)
 
-    def _fetch(self) -> None:
-        """Have the losses as numbers: this waits for the device."""
+    def fetch(self) -> None:
+        """Have the losses so far as numbers in `losses`: this waits for the device."""
         self.losses.extend(map(float, self._waiting))
         self._waiting.clear()
 
@@ -429,7 +429,7 @@ class Trainer:
         path : str or path
             Used as it is; no ending is added. It is an npz file.
         """
-        self._fetch()
+        self.fetch()
         checkpoints.write(path, saving.collect(self))
 
     def load(self, path: str | PathLike[str]) -> None:

@@ -51,7 +51,8 @@ function leafLabel(node) {
 }
 
 function shapeOf(node) {
-  return node.outputs.map((value) => `(${value[1].join(", ")})`).join(" ");
+  const shown = ([name, shape]) => `${name && node.kind === "op" ? `${name} ` : ""}(${shape.join(", ")})`;
+  return node.outputs.map(shown).join(" ");
 }
 
 /** Every box within a box, and itself, the outer ones first. */
