@@ -140,6 +140,14 @@ def tests_browser(session: nox.Session) -> None:
     pytest(session, "tests/browser", *session.posargs, **env)
 
 
+@nox.session(name="tests-onnx")
+def tests_onnx(session: nox.Session) -> None:
+    """Write every model and every op as an ONNX file, and run it."""
+    session.install("-e", ".[test,onnx]")
+    paths = ["tests/test_export_onnx.py", "tests/test_export_ops.py", "docs/onnx.md"]
+    pytest(session, *paths, *session.posargs, backends="ndonnx", OMP_NUM_THREADS="1")
+
+
 @nox.session(name="tests-cuda")
 def tests_cuda(session: nox.Session) -> None:
     """Run the suite on CuPy; without a device only what needs none, with a count of the rest."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import dataloaders as dataloaders
     from tensorgrad import datasets as datasets
     from tensorgrad import distributed as distributed
+    from tensorgrad import exporting as exporting
     from tensorgrad import fft as fft
     from tensorgrad import graphs as graphs
     from tensorgrad import layers as layers
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad.dataloaders import DataLoader as DataLoader
     from tensorgrad.dataloaders import SeqDataLoader as SeqDataLoader
     from tensorgrad.datasets import Dataset as Dataset
+    from tensorgrad.exporting import export_onnx as export_onnx
     from tensorgrad.layers import Layer as Layer
     from tensorgrad.models import Model as Model
     from tensorgrad.tools import debug as debug
@@ -69,14 +71,15 @@ __getattr__, __dir__ = later(
         "adapters": "register_einops scipy_objective",
         "dataloaders": "DataLoader SeqDataLoader",
         "datasets": "Dataset",
+        "exporting": "export_onnx",
         "layers": "Layer",
         "models": "Model",
         "tools": "debug profile",
         "training": "Trainer",
     },
     submodules=(
-        "dataloaders datasets distributed fft graphs layers models optimizers special testing tools training "
-        "transforms utils"
+        "dataloaders datasets distributed exporting fft graphs layers models optimizers special testing "
+        "tools training transforms utils"
     ),
     otherwise=(toplevel.find, toplevel.names),
 )

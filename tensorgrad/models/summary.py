@@ -138,7 +138,7 @@ class Summary:
 def summarize(model: Layer, inputs: tuple[Any, ...], options: dict[str, Any]) -> Summary:
     """Call a layer once, at test time and without a graph, and say what its layers were."""
     layers = _paths(model)
-    with _as_before(layers), _Calls(layers) as calls, no_grad(), test_mode():
+    with as_before(layers), _Calls(layers) as calls, no_grad(), test_mode():
         model(*inputs, **options)
     given = [x for x in tree_leaves([inputs, options]) if hasattr(x, "shape")]
     return Summary(_rows(model, layers, calls), sum(map(_size_of, given)))
@@ -228,7 +228,7 @@ class _Calls(Watcher):
 
 
 @contextmanager
-def _as_before(layers: list[tuple[str, Layer]]) -> Iterator[None]:
+def as_before(layers: list[tuple[str, Layer]]) -> Iterator[None]:
     """Begin without recurrent state; afterwards it is as it was, and so is what layers note of a call."""
     before = [
         (layer, name, vars(layer)[name])
