@@ -228,8 +228,8 @@ assert np.array_equal(written, np.tile(written[:, :4], (1, 3)))
 # - ``examples/``\ 에는 완성된 프로그램이 있습니다. CNN으로 하는 MNIST, LSTM과 GPT로 하는 글쓰기, GAN,
 #   변이형 오토인코더, Grad-CAM, 스타일 변환, 데이터에 맞춘 미분방정식 등입니다. 모두 CPU에서 몇
 #   분이면 끝납니다.
-# - ``tg.Trainer``\ 는 체크포인트, 로그, 그래프를 갖춘 학습 반복문이고, ``tensorgrad.distributed``\ 는
-#   학습을 여러 프로세스로 나눕니다.
+# - ``tg.Trainer``\ 는 체크포인트, 로그, 학습 곡선을 갖춘 학습 반복문이고,
+#   ``tensorgrad.distributed``\ 는 학습을 여러 프로세스로 나눕니다.
 # - ``tg.profile``\ 은 시간과 메모리가 어디에 쓰이는지, ``tg.debug``\ 는 nan이 어디에서 나왔는지 알려
 #   줍니다.
 # - ``ARCHITECTURE.md``\ 는 라이브러리의 구조를 한 장에 설명합니다. 열두 페이지를 읽은 뒤라면 어렵지
