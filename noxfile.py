@@ -29,7 +29,8 @@ CUPY_NO_DEVICE = ("cupy-cuda12x", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-runtime
 CUPY_DEVICE = ("cupy-cuda12x[ctk]",)
 
 # What runs on the double of CuPy, where there is no device.
-ON_DOUBLE = ("cuda_kernels", "cuda_steps", "ops", "optimizers", "normalization", "recurrent", "conv_layers")
+ON_DOUBLE = ("cuda_kernels", "cuda_steps", "cuda_graphs", "capture", "ops", "optimizers", "normalization")
+ON_DOUBLE += ("recurrent", "conv_layers")
 
 COUNT_DEVICES = """
 try:

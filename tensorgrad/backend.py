@@ -357,7 +357,18 @@ class Backend:
         return type(self).compiled is not Backend.compiled
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of arrays, lists of arrays and numbers, without side effects, as one program.
+        """A function of arrays as one program, for `tensorgrad.tools.capture`.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(state, number, *inputs)`` gives ``(state, outputs)``, each a list of arrays. It has no
+            side effects but that it may overwrite the arrays of the state.
+
+        Returns
+        -------
+        callable
+            Of the same arguments and results. Where it raises, the arrays of the state are as they were.
 
         Raises
         ------

@@ -30,7 +30,7 @@ from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
 
 PACKAGE = Path(importlib.util.find_spec("tensorgrad").origin).parent
 BACKENDS = Path(importlib.util.find_spec("tensorgrad_backends").origin).parent
-SOURCES = (BACKENDS / "cupy.py", *BACKENDS.glob("cuda_kernels/*.py"))
+SOURCES = (BACKENDS / "cupy.py", BACKENDS / "cuda_graphs.py", *BACKENDS.glob("cuda_kernels/*.py"))
 
 needs_compiler = pytest.mark.skipif(emulator.compiler() is None, reason="no C++ compiler is installed")
 without_gpu = pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")

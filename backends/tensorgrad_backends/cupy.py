@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,22 @@ with importing("CuPy", install=_INSTALL, mend=_DRIVER):
     import cupyx
     import cupyx.scipy.special
 
+    from tensorgrad_backends.cuda_graphs import Program, captured
     from tensorgrad_backends.cuda_kernels import KERNELS, Counter, scatter_rows
 
 _NO_DEVICE = 100  # cudaErrorNoDevice
 _OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also where there is none
+
+
+def _namespace() -> ModuleType:
+    """array-api-compat's namespace, whose products can be part of a captured step."""
+    namespace = ModuleType("tensorgrad_backends.cupy.xp", array_api_compat.cupy.__doc__)
+    kept = {name: value for name, value in vars(array_api_compat.cupy).items() if not name.startswith("__")}
+    vars(namespace).update(kept, __array_namespace_info__=array_api_compat.cupy.__array_namespace_info__)
+    for name in ("matmul", "tensordot", "vecdot"):
+        made = captured(name, getattr(array_api_compat.cupy, name), out=name == "matmul")
+        setattr(namespace, name, made)
+    return namespace
 
 
 class CupyBackend(Backend):
@@ -37,7 +50,7 @@ class CupyBackend(Backend):
 
     name = "cupy"
     temporary = 1 << 26  # 256 MiB of float32: what the patches of a convolution may fill
-    xp = array_api_compat.cupy
+    xp = _namespace()
     array_types = (cupy.ndarray,)
 
     def __init__(self) -> None:
@@ -100,6 +113,9 @@ class CupyBackend(Backend):
 
     def kernel(self, name: str) -> Callable[..., Any] | None:
         return self._kernels.get(name)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return Program(function, self._counter)
 
     def seed(self, seed: int) -> None:
         cupy.random.seed(seed)

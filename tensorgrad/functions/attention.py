@@ -37,7 +37,7 @@ class Attention(Op):
             if made is not None:
                 self.keep()
                 return made  # type: ignore[no-any-return]
-        s = (q * self.scale) @ xp.matrix_transpose(k)
+        s = xp.matmul(q * self.scale, xp.matrix_transpose(k))
         if bias is not None:
             s = s + bias
         allowed = self._allowed(s)
@@ -48,11 +48,11 @@ class Attention(Op):
         total = xp.sum(p, axis=-1, keepdims=True)
         p /= xp.where(total == 0, xp.ones_like(total), total)  # nothing allowed: zeros
         if not self.dropout_ratio:
-            return p @ v, p
+            return xp.matmul(p, v), p
         stays = self.backend.uniform(p.shape, p.dtype, self.backend.device(p)) >= self.dropout_ratio
         factor = 1 / (1 - self.dropout_ratio) if self.dropout_ratio < 1 else 0.0
         self.keep(xp.astype(stays, p.dtype) * factor)
-        return (p * self.kept[0]) @ v, p
+        return xp.matmul(p * self.kept[0], v), p
 
     def _allowed(self, s: Array) -> Array | None:
         """Where a query may look: the mask, and with `causal` nothing after its own place."""
@@ -79,16 +79,16 @@ class Attention(Op):
         gq = gk = gv = gs = None
         if gy is not None:
             if to_v:
-                gv = xp.matrix_transpose(p if d is None else p * d) @ gy
+                gv = xp.matmul(xp.matrix_transpose(p if d is None else p * d), gy)
             if to_q or to_k or any(to_bias):
-                direct = gy @ xp.matrix_transpose(v)
+                direct = xp.matmul(gy, xp.matrix_transpose(v))
                 direct = direct if d is None else direct * d
                 gp = direct if gp is None else gp + direct
         if to_q or to_k or any(to_bias):
             gs = p * gp
             gs = gs - p * xp.sum(gs, axis=-1, keepdims=True)
-            gq = (gs @ k) * self.scale if to_q else None
-            gk = (xp.matrix_transpose(gs) @ q) * self.scale if to_k else None
+            gq = xp.matmul(gs, k) * self.scale if to_q else None
+            gk = xp.matmul(xp.matrix_transpose(gs), q) * self.scale if to_k else None
         return gq, gk, gv, *((gs if wanted else None) for wanted in to_bias)
 
 

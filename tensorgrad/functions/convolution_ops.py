@@ -115,7 +115,7 @@ class Convolution(Products):
                 return self.biased(y, b)
         wide = self.padded_for_patches(x)
         ys = [
-            rows @ self.flat(self.patches(wide[part, ...]), places)
+            self.xp.matmul(rows, self.flat(self.patches(wide[part, ...]), places))
             for part in self.portions(x.shape[0], places, W.shape)
         ]
         y = ys[0] if len(ys) == 1 else self.xp.concat(ys, axis=0)
@@ -143,7 +143,7 @@ class TransposedConvolution(Products):
             if x is not None:
                 return self.biased(x, b)
         if windows.is_every_pixel and not windows.has_pad:
-            x = columns @ self.flat(y, math.prod(counts))
+            x = self.xp.matmul(columns, self.flat(y, math.prod(counts)))
             return self.biased(self.xp.reshape(x, (y.shape[0], channels, *counts)), b)
         x = self._summed(y, columns, self.portions(y.shape[0], math.prod(counts), W.shape), channels)
         if x is not None:
@@ -155,7 +155,7 @@ class TransposedConvolution(Products):
             y = canvas.as_rows(y)
         for part in self.portions(y.shape[0], places, W.shape):
             of_part = y[part, ...]
-            cols = columns @ self.flat(of_part, places)
+            cols = self.xp.matmul(columns, self.flat(of_part, places))
             shape = (of_part.shape[0], channels, *windows.kernel)
             if canvas.run:
                 canvas.fold_rows(self.xp.reshape(cols, (*shape, places)), part)
@@ -171,7 +171,7 @@ class TransposedConvolution(Products):
         xs = []
         for part in parts:
             of_part = y[part, ...]
-            cols = columns @ self.flat(of_part, math.prod(counts))
+            cols = self.xp.matmul(columns, self.flat(of_part, math.prod(counts)))
             shape = (of_part.shape[0], channels, *windows.kernel, *counts)
             x = self.fused("col2im", self.xp.reshape(cols, shape), windows, self.lengths)
             if x is None:
@@ -213,7 +213,7 @@ class KernelGradient(Products):
         xp, groups = self.xp, self.groups
         places = math.prod(y.shape[2:])
         if y.shape[1] <= groups * places:
-            products = self.flat(y, places) @ xp.matrix_transpose(self.flat(cols, places))
+            products = xp.matmul(self.flat(y, places), xp.matrix_transpose(self.flat(cols, places)))
             return xp.sum(products, axis=0)
         axes = len(self.lengths)
         length = y.shape[0] * math.prod(y.shape[2:])
@@ -223,8 +223,8 @@ class KernelGradient(Products):
         cols = xp.reshape(cols, (groups, inputs, length))
         y = xp.reshape(y, (groups, y.shape[0] // groups, length))
         if groups == 1:
-            return y[0, ...] @ cols[0, ...].T
-        return y @ xp.matrix_transpose(cols)
+            return xp.matmul(y[0, ...], cols[0, ...].T)
+        return xp.matmul(y, xp.matrix_transpose(cols))
 
     def backward(self, gW: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         y, x = self.saved

@@ -26,11 +26,11 @@ class MatMul(Op):
 
     def forward(self, x0: Array, x1: Array) -> Array:
         try:
-            y = x0 @ x1
-        except (RuntimeError, TypeError, ValueError) as error:
+            y = self.xp.matmul(x0, x1)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             _explain(x0, x1, error)
             self.broadcast = True
-            y = dense(self, x0) @ dense(self, x1)
+            y = self.xp.matmul(dense(self, x0), dense(self, x1))
         self.ndims = (len(x0.shape), len(x1.shape))
         return y
 
@@ -41,7 +41,8 @@ class MatMul(Op):
         if self.broadcast:
             x1, x0 = (None if x is None else dense(self, x) for x in (x1, x0))
         if n0 == n1 == 2:
-            return (None if x1 is None else gy @ x1.T), (None if x0 is None else x0.T @ gy)
+            matmul = self.xp.matmul
+            return (None if x1 is None else matmul(gy, x1.T)), (None if x0 is None else matmul(x0.T, gy))
         return (
             None if x1 is None else self._first(gy, x1, n0, n1),
             None if x0 is None else self._second(gy, x0, n0, n1),
@@ -54,7 +55,7 @@ class MatMul(Op):
             return gy * x1 if n0 == 1 else xp.expand_dims(gy, axis=-1) * x1
         if n0 == 1:
             gy = xp.expand_dims(gy, axis=-2)
-        gx = gy @ _transposed(xp, x1)
+        gx = xp.matmul(gy, _transposed(xp, x1))
         return xp.reshape(gx, (*gx.shape[:-2], gx.shape[-1])) if n0 == 1 else gx
 
     def _second(self, gy: ArrayLike, x0: ArrayLike, n0: int, n1: int) -> ArrayLike:
@@ -64,10 +65,10 @@ class MatMul(Op):
             column = x0 if n1 == 1 else xp.expand_dims(x0, axis=-1)
             return column * (gy if n1 == 1 else xp.expand_dims(gy, axis=-2))
         if n1 > 2:
-            return _transposed(xp, x0) @ gy
+            return xp.matmul(_transposed(xp, x0), gy)
         rows = x0 if n0 == 2 else xp.reshape(x0, (math.prod(x0.shape[:-1]), x0.shape[-1]))
         gy = xp.reshape(gy, (rows.shape[0],) if n1 == 1 else (rows.shape[0], gy.shape[-1]))
-        return rows.T @ gy
+        return xp.matmul(rows.T, gy)
 
 
 class Linear(Op):
@@ -93,7 +94,7 @@ class Linear(Op):
                 f"linear: expected b of shape (out,) == {tuple(W.shape[1:])}; "
                 f"got {tuple(getattr(b, 'shape', ()))}. x @ W + b takes others."
             )
-        y = (x if len(x_shape) <= 2 else self._rows(x)) @ W
+        y = self.xp.matmul(x if len(x_shape) <= 2 else self._rows(x), W)
         if b is not None:
             if b.dtype == y.dtype:
                 y += b  # in place where the library can
@@ -108,12 +109,12 @@ class Linear(Op):
         shape = gy.shape
         if len(shape) != 2:
             gy = self._rows(gy)  # one product, where each of a batch would be one
-        gx = None if W is None else gy @ W.T
+        gx = None if W is None else self.xp.matmul(gy, W.T)
         if gx is not None and len(shape) != 2:
             gx = self.xp.reshape(gx, (*shape[:-1], gx.shape[-1]))
         if x is None and not to_b:
             return (gx, None, None)[: len(self.edges)]
-        gW = None if x is None else (x if len(x.shape) == 2 else self._rows(x)).T @ gy
+        gW = None if x is None else self.xp.matmul((x if len(x.shape) == 2 else self._rows(x)).T, gy)
         gb = self.xp.sum(gy, axis=0) if to_b else None
         return (gx, gW, gb)[: len(self.edges)]
 

@@ -39,7 +39,8 @@ class Recurrence(Op):
     def _of_inputs(self, x: Array, W: Array, b: Array) -> Array:
         """``x W + b`` at all steps, in memory of its own."""
         T, N, D = x.shape
-        return self.xp.reshape(_plus(self.xp.reshape(x, (T * N, D)) @ W, b), (T, N, W.shape[1]))
+        y = self.xp.matmul(self.xp.reshape(x, (T * N, D)), W)
+        return self.xp.reshape(_plus(y, b), (T, N, W.shape[1]))
 
     def _steps(self, x: ArrayLike) -> list[ArrayLike]:
         """The parts of an array by its first axis, at the level of this backward."""
@@ -76,11 +77,12 @@ class Recurrence(Op):
         ga = self._rows(to_x) if x_edge is not None or w is not None or b is not None else None
         gx = gW = gU = None
         if x_edge is not None:
-            gx = xp.reshape(ga @ W.T, (len(to_x), to_x[0].shape[0], W.shape[0]))
+            gx = xp.reshape(xp.matmul(ga, W.T), (len(to_x), to_x[0].shape[0], W.shape[0]))
         if w is not None:
-            gW = xp.reshape(x, (-1, x.shape[-1])).T @ ga
+            gW = xp.matmul(xp.reshape(x, (-1, x.shape[-1])).T, ga)
         if u is not None:
-            gU = xp.concat(before, axis=0).T @ (ga if to_h is to_x and ga is not None else self._rows(to_h))
+            gu = ga if to_h is to_x and ga is not None else self._rows(to_h)
+            gU = xp.matmul(xp.concat(before, axis=0).T, gu)
         return gx, gW, gU, (None if b is None else xp.sum(ga, axis=0))
 
     def _rows(self, steps: list[ArrayLike] | Array) -> ArrayLike:
@@ -100,7 +102,7 @@ class ElmanSequence(Recurrence):
     def forward(self, x: Array, h: Array, W: Array, U: Array, b: Array) -> Array:
         states = []
         for t, a in enumerate(self._start(x, W, b)):
-            h = self._chosen(t, self.xp.tanh(_plus(h @ U, a)), h)
+            h = self._chosen(t, self.xp.tanh(_plus(self.xp.matmul(h, U), a)), h)
             states.append(h)
         return self.xp.stack(states, axis=0)
 
@@ -113,7 +115,9 @@ class ElmanSequence(Recurrence):
             gh = arrived[t] if gh is None else gh + arrived[t]
             gh, by = self._split(t, gh)
             ga.append(gh * (1 - states[t] * states[t]))
-            gh = ga[-1] @ U.T if by is None else ga[-1] @ U.T + by
+            gh = self.xp.matmul(ga[-1], U.T)
+            if by is not None:
+                gh = gh + by
         ga.reverse()
         gx, gW, gU, gb = self._of_products(x, W, [h0, *states[:-1]], ga, ga)
         return gx, (None if self.edges[1] is None else gh), gW, gU, gb
@@ -141,7 +145,7 @@ class LstmSequence(Recurrence):
                 return made  # type: ignore[no-any-return]
         hs, cs, gates = [], [], []
         for t, a in enumerate(self._start(x, W, b)):
-            made = self.fused("lstm_step", a, of_h := h @ U, c)
+            made = self.fused("lstm_step", a, of_h := xp.matmul(h, U), c)
             if made is None:
                 made = self._step(_plus(of_h, a), c, H)
             h = self._chosen(t, made[0], h)
@@ -189,7 +193,7 @@ class LstmSequence(Recurrence):
             if to_gates[t] is not None:
                 gg = gg + to_gates[t]
             ga.append(gg * slopes[t])
-            gc, gh = gc * f[t], ga[-1] @ U.T
+            gc, gh = gc * f[t], xp.matmul(ga[-1], U.T)
             if self.masked:
                 gc, gh = gc + c_by, gh + h_by
         ga.reverse()
@@ -218,7 +222,7 @@ class LstmSequence(Recurrence):
                 return None
             gg, gc = made
             ga.append(gg)
-            gh = gg @ U.T
+            gh = self.xp.matmul(gg, U.T)
             if self.masked:
                 gc, gh = gc + c_by, gh + h_by
         ga.reverse()
@@ -241,7 +245,7 @@ class GruSequence(Recurrence):
         xp = self.xp
         hs, gates = [], []
         for t, a in enumerate(self._start(x, W, b)):
-            made = self.fused("gru_step", a, of_h := h @ U, q, h)
+            made = self.fused("gru_step", a, of_h := xp.matmul(h, U), q, h)
             if made is None:
                 made = self._step(a, of_h, q, h)
             h = self._chosen(t, made[0], h)
@@ -275,7 +279,7 @@ class GruSequence(Recurrence):
                 by_x.append(ga)
                 by_h.append(gu)
                 of_p.append(gu[:, 2 * H :])
-                gh = past + gu @ U.T
+                gh = past + xp.matmul(gu, U.T)
                 if by is not None:
                     gh = gh + by
                 continue
@@ -290,7 +294,7 @@ class GruSequence(Recurrence):
             by_x.append(xp.concat([gr, gz, gn], axis=1))
             by_h.append(xp.concat([gr, gz, gp], axis=1))
             of_p.append(gp)
-            gh = gh * z + by_h[-1] @ U.T
+            gh = gh * z + xp.matmul(by_h[-1], U.T)
             if by is not None:
                 gh = gh + by
         by_x.reverse()

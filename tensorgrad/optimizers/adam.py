@@ -90,9 +90,15 @@ class Adam(Optimizer):
         if kind.update_one is not Adam.update_one or kind.means is not Adam.means:  # another rule
             super().update_all(params)
             return
-        counts = {p: self.count(p) for p in params}
-        for p in self.fused("adam", params, ("m", "v"), lambda p: self._numbers(counts[p])):
-            self._step(p, *self._numbers(counts[p]))
+        of_count: dict[int, tuple[Any, ...]] = {}
+        numbers = {}
+        for p in params:
+            t, count = self.count(p), self._states[p]["t"]
+            if count not in of_count:
+                of_count[count] = self._numbers(t)
+            numbers[p] = of_count[count]
+        for p in self.fused("adam", params, ("m", "v"), numbers.__getitem__):
+            self._step(p, *numbers[p])
 
     def update_one(self, param: Any) -> None:
         self._step(param, *self._numbers(self.count(param)))

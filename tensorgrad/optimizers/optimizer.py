@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar, Self
 
 from tensorgrad import npz
-from tensorgrad.backend import Array, Backend, backend_of
+from tensorgrad.backend import Array, Backend, backend_of, is_array
 from tensorgrad.core import Variable, no_grad
 from tensorgrad.core.variable import transfer
 from tensorgrad.optimizers import saving
@@ -228,16 +228,21 @@ class Optimizer:
         params : list of Variable
         names : tuple of str
         numbers : callable
-            ``numbers(param)`` is a tuple: one launch serves parameters with the same.
+            ``numbers(param)`` is a tuple: one launch serves parameters with the same. In a step that is
+            captured, numbers may be 0-d arrays, the same where they are one object.
         """
-        alike: dict[Any, list[Variable]] = {}
+        alike: dict[Any, tuple[Any, list[Variable]]] = {}
         left = []
         for p in params:
             if p.backend.kernel(name) is None:
                 left.append(p)
-            else:
-                alike.setdefault((p.backend, p.dtype, p.backend.device(p.data), numbers(p)), []).append(p)
-        for (backend, *_, settings), members in alike.items():
+                continue
+            settings = numbers(p)
+            same = tuple(id(n) if is_array(n) else n for n in settings)
+            alike.setdefault((p.backend, p.dtype, p.backend.device(p.data), same), (settings, []))[1].append(
+                p
+            )
+        for (backend, *_), (settings, members) in alike.items():
             states = [self.state(p, *names) for p in members]
             kept = ([state[name] for state in states] for name in names)
             gs: list[Any] = [p.grad for p in members]

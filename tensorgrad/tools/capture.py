@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakMethod
 
 from tensorgrad.backend import Array, Backend, CannotCompileError
 from tensorgrad.core import Variable
@@ -15,12 +16,12 @@ Place = tuple[dict[str, Any], str]
 
 
 class capture:  # noqa: N801  # used like a function
-    """Run a training step as one program of the array library: on JAX, XLA compiles it.
+    """Run a training step as one program of the array library: XLA's on JAX, CUDA graphs on CuPy.
 
     The first calls run as they are, while they make what is made late: weights, the state of the optimizer.
     Then the step is traced once for each combination of shapes and of the optimizer's settings; parameters,
     running statistics, recurrent state and what the optimizer keeps go in and out of the program. Gradients
-    do not come out: they are cleared.
+    do not come out: they are cleared. A step that cannot be traced runs as it is.
 
     Parameters
     ----------
@@ -40,7 +41,14 @@ class capture:  # noqa: N801  # used like a function
     Notes
     -----
     Numbers that the step takes from Python are constants of the program, and so are random numbers that are
-    drawn on the host: do not capture dropout on JAX.
+    drawn on the host: do not capture dropout on JAX. On CuPy dropout draws new numbers in each run.
+
+    On CuPy the step's kernels are captured in CUDA graphs. What cuBLAS computes is not, since CuPy refuses:
+    the products stand between the graphs and are launched one by one. What else CuPy refuses makes the step
+    run as it is: decompositions, numbers drawn by cuRAND (as by dropout within attention), copies from the
+    host. Each program keeps the memory of a whole step, so few shapes and settings should occur. Arrays
+    that the step reads, and that are neither inputs nor parts of the model and the optimizer, must not be
+    freed.
 
     Examples
     --------
@@ -82,7 +90,7 @@ class capture:  # noqa: N801  # used like a function
         counts, before = self._counts(), [holder[name] for holder, name in places]
         try:
             if key not in self._programs:
-                self._programs[key] = backend.compiled(self._traced)
+                self._programs[key] = backend.compiled(_weakly(self._traced))
             after, outputs = self._programs[key](before, self._done(), *arrays)
         except CannotCompileError as error:
             self.why_not = str(error)
@@ -152,6 +160,18 @@ class capture:  # noqa: N801  # used like a function
     def _settings(self) -> list[Any]:
         settings = {} if self.optimizer is None else self.optimizer.settings()
         return [item for item in settings.items() if item[0] != "t"]
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method whose object is not kept alive by it."""
+    found = WeakMethod(method)
+
+    def call(*args: Any) -> Any:
+        bound = found()
+        assert bound is not None, "it is called by its object"
+        return bound(*args)
+
+    return call
 
 
 class _Carried(dict[str, Any]):

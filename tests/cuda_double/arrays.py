@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from cuda_double.graphs import CAPTURING, live, refuse
 from cuda_double.signatures import checked
 
 Waits = Counter[str]
@@ -18,6 +19,8 @@ WAITS: Waits = Counter()
 
 COPIES: Counter[str] = Counter()
 """How often arrays were copied from the host to the device, by what they were."""
+
+CUBLAS = "calling cuBLAS API during stream capture is currently unsupported"  # as CuPy says it
 
 REAL: Any = None
 """The CuPy that is installed: its signatures count."""
@@ -32,7 +35,16 @@ def counting():
 
 
 def wait(what: str) -> None:
+    refuse(f"cudaErrorStreamCaptureUnsupported: {what} is not permitted when stream is capturing")
     WAITS[what] += 1
+
+
+def computed(function: Any) -> Any:
+    """What a function of NumPy's gives, as the double's; a graph that is being captured takes it up."""
+    y = wrap(function())
+    for capture in CAPTURING:
+        capture.note(function, y)
+    return y
 
 
 class Device:
@@ -81,6 +93,9 @@ class ndarray:  # noqa: N801  # CuPy's name
         assert type(a) is np.ndarray
         self._a = a
         self._number = Device.current[-1]
+        live(self)
+
+    __hash__ = None  # as CuPy's
 
     shape = property(lambda self: self._a.shape)
     dtype = property(lambda self: self._a.dtype)
@@ -164,16 +179,23 @@ class ndarray:  # noqa: N801  # CuPy's name
         items = index if isinstance(index, tuple) else (index,)
         if any(isinstance(i, ndarray) and i.dtype == bool for i in items):
             wait("boolean index")  # the host must know how many there are
-        found = self._a[unwrap(index)]
-        return wrap(found if isinstance(found, np.ndarray) else self._a[(*unwrap(items), ...)])
+        a, index, items = self._a, unwrap(index), unwrap(items)
+
+        def taken() -> np.ndarray:
+            found = a[index]
+            return found if isinstance(found, np.ndarray) else a[(*items, ...)]
+
+        return computed(taken)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._a[unwrap(index)] = unwrap(value)
+        a, index, value = self._a, unwrap(index), unwrap(value)
+        computed(lambda: a.__setitem__(index, value))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or not hasattr(REAL, ufunc.__name__):
             return NotImplemented
-        return wrap(ufunc(*map(unwrap, inputs), **unwrap(kwargs)))
+        inputs, kwargs = unwrap(inputs), unwrap(kwargs)
+        return computed(lambda: ufunc(*inputs, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
@@ -184,18 +206,24 @@ class ndarray:  # noqa: N801  # CuPy's name
         return checked(real, lambda *args, **kwargs: self._method(name, args, kwargs), method=True)
 
     def _method(self, name: str, args: Any, kwargs: Any) -> Any:
-        out = getattr(self._a, name)(*unwrap(args), **unwrap(kwargs))
-        return self if out is self._a else wrap(out)
+        a, args, kwargs = self._a, unwrap(args), unwrap(kwargs)
+        out = computed(lambda: getattr(a, name)(*args, **kwargs))
+        return self if isinstance(out, ndarray) and out._a is a else out
 
 
 def _binary(name: str) -> None:
     function = getattr(operator, name)
 
+    def of(a: Any, b: Any) -> Any:
+        if name == "matmul":
+            refuse(CUBLAS, NotImplementedError)
+        return computed(lambda: function(a, b))
+
     def forward(self: ndarray, other: Any) -> Any:
-        return wrap(function(self._a, unwrap(other))) if _known(other) else NotImplemented
+        return of(self._a, unwrap(other)) if _known(other) else NotImplemented
 
     def backward(self: ndarray, other: Any) -> Any:
-        return wrap(function(unwrap(other), self._a)) if _known(other) else NotImplemented
+        return of(unwrap(other), self._a) if _known(other) else NotImplemented
 
     stem = name.strip("_")
     setattr(ndarray, f"__{stem}__", forward)
@@ -206,7 +234,8 @@ def _binary(name: str) -> None:
         def change(self: ndarray, other: Any) -> Any:
             if not _known(other):
                 return NotImplemented
-            self._a = in_place(self._a, unwrap(other))
+            a, b = self._a, unwrap(other)
+            self._a = computed(lambda: in_place(a, b))._a
             return self
 
         setattr(ndarray, f"__i{stem}__", change)
@@ -223,7 +252,11 @@ for _name in ("and_", "or_", "xor"):
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _binary(_name)
 for _function in (operator.neg, operator.pos, operator.abs, operator.invert):
-    setattr(ndarray, f"__{_function.__name__.strip('_')}__", lambda self, f=_function: wrap(f(self._a)))
+    setattr(
+        ndarray,
+        f"__{_function.__name__.strip('_')}__",
+        lambda self, f=_function: computed(lambda: f(self._a)),
+    )
 
 
 def unwrap(x: Any) -> Any:

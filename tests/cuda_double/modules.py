@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from cuda_double import arrays, emulator
-from cuda_double.arrays import COPIES, Device, ndarray, unwrap, wait, wrap
+from cuda_double.arrays import COPIES, CUBLAS, Device, computed, ndarray, unwrap, wait, wrap
+from cuda_double.graphs import Graph, refuse
 from cuda_double.signatures import checked
+from cuda_double.streams import Event, Stream
 
 WAITING = ("nonzero", "flatnonzero", "argwhere", "unique", "array_equal", "allclose", "bincount")
 """Functions whose results, or whose shapes, the host has to know."""
+
+PRODUCTS = ("matmul", "dot", "tensordot", "vdot", "inner", "einsum")
+"""Functions that CuPy computes by cuBLAS, which it does not capture; so are all of ``cupy.linalg``."""
 
 BACKWARDS = [False]
 """Whether the threads of a block run by falling numbers: what a kernel gives must not depend on it."""
@@ -97,7 +102,10 @@ def _function(name: str, key: str, function: Any) -> Any:
             raise AssertionError(f"the double of CuPy lacks {name}; give it to tests/cuda_double")
         if key in WAITING:
             wait(key)
-        return wrap(function(*unwrap(args), **unwrap(kwargs)))
+        if key in PRODUCTS or name.startswith("cupy.linalg."):
+            refuse(CUBLAS, NotImplementedError)
+        args, kwargs = unwrap(args), unwrap(kwargs)
+        return computed(lambda: function(*args, **kwargs))
 
     call.__name__ = key
     return call
@@ -112,8 +120,9 @@ def _finish(cupy: ModuleType, real: Any) -> None:
         if isinstance(obj, ndarray):
             obj = obj._a
         elif isinstance(obj, np.ndarray | list):
+            refuse("the current stream is capturing, so synchronous API calls are disallowed")
             COPIES[f"{np.asarray(obj).dtype} of {np.ndim(obj)} axes"] += 1
-        return ndarray(np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
+        return computed(lambda: np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
 
     def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
         there = isinstance(a, ndarray) and a.device == Device()
@@ -144,7 +153,7 @@ def _finish(cupy: ModuleType, real: Any) -> None:
         "array": array,
         "asarray": asarray,
         "ascontiguousarray": lambda a, dtype=None: (
-            a if a.flags.c_contiguous else ndarray(np.ascontiguousarray(a._a))
+            a if a.flags.c_contiguous else computed(lambda: np.ascontiguousarray(a._a))
         ),
         "asnumpy": asnumpy,
         "empty": empty,
@@ -171,6 +180,9 @@ class Pool:
     limit = 0
     held = 20
 
+    def malloc(self, size):
+        raise AssertionError("arrays of the double are NumPy's: nothing asks for memory")
+
     def used_bytes(self):
         return 10
 
@@ -185,6 +197,11 @@ class Pool:
 
     def get_limit(self):
         return self.limit
+
+
+@contextmanager
+def _using_allocator(allocator=None):
+    yield
 
 
 class MemoryHook:
@@ -216,9 +233,13 @@ class RawModule:
             (blocks,), (threads,) = grid, block
             assert 0 < threads <= 1024
             assert threads % 32 == 0
-            LAUNCHED.append(name)
             given = tuple(x._a if isinstance(x, ndarray) else x for x in args)
-            emulator.launch(self.code, name, blocks, threads, given, backwards=BACKWARDS[0])
+
+            def launch():
+                LAUNCHED.append(name)
+                emulator.launch(self.code, name, blocks, threads, given, backwards=BACKWARDS[0])
+
+            computed(launch)
 
         return kernel
 
@@ -226,12 +247,17 @@ class RawModule:
 def _random(real: Any) -> ModuleType:
     module = _over("cupy.random", real, SimpleNamespace())  # all others are missing
     state = np.random.RandomState(0)
+
+    def drawn(draws, dtype):
+        refuse("calling cuRAND API during stream capture is currently unsupported", NotImplementedError)
+        return wrap(np.asarray(draws()).astype(dtype))
+
     own = {
-        "random_sample": lambda size=None, dtype=float: wrap(state.random_sample(size).astype(dtype)),
-        "standard_normal": lambda size=None, dtype=float: wrap(
-            np.asarray(state.standard_normal(size)).astype(dtype)
+        "random_sample": lambda size=None, dtype=float: drawn(lambda: state.random_sample(size), dtype),
+        "standard_normal": lambda size=None, dtype=float: drawn(lambda: state.standard_normal(size), dtype),
+        "randint": lambda low, high=None, size=None, dtype="l": drawn(
+            lambda: state.randint(low, high, size, dtype), dtype
         ),
-        "randint": lambda low, high=None, size=None, dtype="l": wrap(state.randint(low, high, size, dtype)),
         "seed": state.seed,
     }
     for name, function in own.items():
@@ -247,43 +273,8 @@ def _cuda() -> ModuleType:
             super().__init__(f"cudaError {status}")
             self.status = status
 
-    class Event:
-        def __init__(self, block=False, disable_timing=False, interprocess=False):
-            self.recorded = False
-
-        def record(self, stream=None):
-            self.recorded = True
-
-        def synchronize(self):
-            wait("Event.synchronize")
-
-    class Stream:
-        current: list[Any] = []  # noqa: RUF012
-
-        def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
-            self.null, self.non_blocking, self.waited = null, non_blocking, []
-
-        def __enter__(self):
-            Stream.current.append(self)
-            return self
-
-        def __exit__(self, *exception):
-            Stream.current.pop()
-
-        def synchronize(self):
-            wait("Stream.synchronize")
-
-        def record(self, event=None):
-            event = event or Event()
-            event.record(self)
-            return event
-
-        def wait_event(self, event):
-            assert event.recorded, "a stream waits for an event that was not recorded"
-            self.waited.append(event)
-
-    Stream.null = Stream(null=True)
     module.Device, module.Event, module.Stream, module.MemoryHook = Device, Event, Stream, MemoryHook
+    module.Graph, module.MemoryPool, module.using_allocator = Graph, Pool, _using_allocator
     module.get_current_stream = lambda: Stream.current[-1] if Stream.current else Stream.null
     module.get_elapsed_time = lambda start, end: 1.0
     module.runtime = SimpleNamespace(
@@ -307,7 +298,8 @@ def _cupyx(real: Any) -> ModuleType:
             raise TypeError("scatter_add only supports int32, float16, float32, float64, ...")
         if a.dtype == np.int64 and any(isinstance(i, ndarray) for i in items):
             raise TypeError("scatter_add only supports ...")
-        np.add.at(a._a, unwrap(slices), unwrap(value))
+        at, index, values = a._a, unwrap(slices), unwrap(value)
+        computed(lambda: np.add.at(at, index, values))
 
     def empty_pinned(shape, dtype=float, order="C"):
         return np.empty(shape, dtype, order)

@@ -20,10 +20,17 @@ __device__ Four philox(unsigned long long key, unsigned long long counter)
 }
 
 // y = scale x where the number drawn for the element, of 32 bits, is not below `bound`; else 0. Element i
-// has number i % 4 at the counter start + i / 4.
+// has number i % 4 at the counter start + i / 4. Where `begin` is given, it holds the key, and what is added
+// to start: so a captured launch draws other numbers each time.
 extern "C" __global__ void dropout(
-    const T* x, T* y, int n, A scale, unsigned long long bound, unsigned long long key, unsigned long long start)
+    const T* x, T* y, int n, A scale, unsigned long long bound, unsigned long long key, unsigned long long start,
+    const unsigned long long* begin)
 {
+    if (begin)
+    {
+        key = begin[0];
+        start += begin[1];
+    }
     EACH(i, (n + 3) / 4)
     {
         Four drawn = philox(key, start + i);

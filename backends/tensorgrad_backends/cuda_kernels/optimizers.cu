@@ -43,10 +43,16 @@ extern "C" __global__ void momentum_sgd(const long long* table, int tensors, A l
     }
 }
 
-// rate and eps hold the corrections of the means; decay is the factor of the weights before the step.
+// rate and eps hold the corrections of the means, and are read from `corrected` where that is given; decay is
+// the factor of the weights before the step.
 extern "C" __global__ void adam(
-    const long long* table, int tensors, A rate, A eps, A beta1, A beta2, A decay)
+    const long long* table, int tensors, A rate, A eps, A beta1, A beta2, A decay, const A* corrected)
 {
+    if (corrected)
+    {
+        rate = corrected[0];
+        eps = corrected[1];
+    }
     Part part = part_of_block(table, tensors);
     T *w = ARRAY(0), *g = ARRAY(1), *mean = ARRAY(2), *square = ARRAY(3);
     OF_PART(k)

@@ -6,10 +6,13 @@ that is to be changed does not lie in memory row by row.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cupy
 import numpy as np
 
 from tensorgrad.backend import Array
+from tensorgrad_backends.cuda_graphs import recording
 from tensorgrad_backends.cuda_kernels.launching import computed_in, dense, launch, serves
 
 _CHUNK = 8192  # as in optimizers.cu
@@ -32,14 +35,21 @@ def _tables() -> dict[bytes, Array]:
 
 def _on_device(table: bytes, rows: int, tensors: int) -> Array:
     """A table on the device. The pool gives the same addresses step after step: the last ones are kept."""
+    recorder = recording()
+    if recorder is not None:
+        return recorder.constant(lambda: _moved(table, rows, tensors))
     known = _tables()
     found = known.pop(table, None)
     if found is None:
-        found = cupy.asarray(np.frombuffer(table, np.int64).reshape(rows, tensors))
+        found = _moved(table, rows, tensors)
     known[table] = found
     if len(known) > 64:
         del known[next(iter(known))]
     return found
+
+
+def _moved(table: bytes, rows: int, tensors: int) -> Array:
+    return cupy.asarray(np.frombuffer(table, np.int64).reshape(rows, tensors))
 
 
 def _served(changed: list[list[Array]], gradients: list[Array]) -> bool:
@@ -48,7 +58,7 @@ def _served(changed: list[list[Array]], gradients: list[Array]) -> bool:
     return serves(*every) and all(a.flags.c_contiguous for arrays in changed for a in arrays)
 
 
-def _launch(name: str, columns: list[list[Array]], *numbers: float) -> bool:
+def _launch(name: str, columns: list[list[Array]], *numbers: Any) -> bool:
     table, blocks = _table(*columns)
     dtype = columns[0][0].dtype
     launch("optimizers", name, dtype, blocks, _THREADS, table, table.shape[1], *numbers)
@@ -73,15 +83,24 @@ def adam(  # noqa: PLR0917  # lists, then numbers
     gs: list[Array],
     ms: list[Array],
     vs: list[Array],
-    rate: float,
-    eps: float,
+    rate: Any,
+    eps: Any,
     beta1: float,
     beta2: float,
     decay: float,
 ) -> bool:
-    """Adam's means and step, with `rate` and `eps` corrected for the count of updates."""
+    """Adam's means and step, with `rate` and `eps` corrected for the count of updates.
+
+    Both are numbers, or 0-d arrays where the count is one, as in a step that is captured.
+    """
+    if not _served([ws, ms, vs], gs):
+        return False
+    corrected = None
+    if not isinstance(rate, float):
+        corrected = cupy.stack([rate, eps]).astype(computed_in(ws[0].dtype))
+        rate = eps = 0.0
     columns = [ws, list(map(dense, gs)), ms, vs]
-    return _served([ws, ms, vs], gs) and _launch("adam", columns, rate, eps, beta1, beta2, decay)
+    return _launch("adam", columns, rate, eps, beta1, beta2, decay, corrected)
 
 
 def clip_by_norm(gs: list[Array], highest: float) -> list[Array] | None:

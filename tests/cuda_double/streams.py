@@ -1,0 +1,64 @@
+"""Streams and events of the double: all that they are given is done at once, in the order of the program."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from cuda_double.arrays import wait
+from cuda_double.graphs import CAPTURING, Capture, Graph
+
+
+class Event:
+    def __init__(self, block=False, disable_timing=False, interprocess=False):
+        self.recorded = False
+
+    def record(self, stream=None):
+        self.recorded = True
+
+    def synchronize(self):
+        wait("Event.synchronize")
+
+
+class Stream:
+    current: ClassVar[list[Any]] = []
+    null: ClassVar[Any]
+
+    def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
+        self.null, self.non_blocking, self.waited = null, non_blocking, []
+
+    def __enter__(self):
+        Stream.current.append(self)
+        return self
+
+    def __exit__(self, *exception):
+        Stream.current.pop()
+
+    def synchronize(self):
+        wait("Stream.synchronize")
+
+    def record(self, event=None):
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def wait_event(self, event):
+        assert event.recorded, "a stream waits for an event that was not recorded"
+        self.waited.append(event)
+
+    def begin_capture(self, mode=None):
+        if self.null:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        assert Stream.current[-1] is self, "another stream is current: nothing would be captured"
+        assert not CAPTURING, "a stream captures already"
+        CAPTURING.append(Capture())
+
+    def end_capture(self):
+        capture = CAPTURING.pop()
+        capture.undo()
+        return Graph(capture)
+
+    def is_capturing(self):
+        return bool(CAPTURING) and Stream.current[-1] is self
+
+
+Stream.null = Stream(null=True)
