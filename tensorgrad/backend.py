@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import product
@@ -144,6 +144,17 @@ class Backend:
     def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
         """Copy a NumPy array into this library, onto `device` (the default device if None)."""
         self._missing("from_numpy")
+
+    sends_ahead: ClassVar[bool] = False
+    """Whether `send` copies while the device computes."""
+
+    def send(self, arrays: Sequence[np.ndarray[Any, Any]], device: Any = None) -> Callable[[], list[Array]]:
+        """Begin to copy NumPy arrays into this library. What is returned gives them, to be used at once.
+
+        The NumPy arrays may be changed as soon as `send` is done.
+        """
+        copies = [self.from_numpy(array, device) for array in arrays]
+        return lambda: copies
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         """Copy an array of this library to the host; no copy where it lies there already."""

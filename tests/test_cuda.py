@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from cuda_double import emulator, modules
+from cuda_double import emulator, modules, streams
 from cuda_double.arrays import Device, counting
 from tensorgrad import backend as contract
 from tensorgrad import cuda
@@ -370,7 +370,7 @@ def test_streams_and_events_on_the_double(as_cupy):
             done.record()
         other = cuda.Stream()
         other.wait(done)
-        assert other._stream.waited == [done._event]
+        assert streams.TOLD[-1] == ("wait", other._stream, done._event)
         assert as_cupy.cuda.get_current_stream().null
         assert not waits
         later.record()
@@ -378,6 +378,33 @@ def test_streams_and_events_on_the_double(as_cupy):
         stream.synchronize()
         done.synchronize()
     assert waits == {"Event.synchronize": 2, "Stream.synchronize": 1}
+
+
+def test_copies_ahead_are_in_order_on_the_double(as_cupy):
+    """Copies wait for all that was computed before, what is computed with them waits for the copies."""
+    backend = get_backend("cupy")
+    streams.TOLD.clear()
+    batch = [np.ones((4, 3), np.float32), np.zeros(4, np.int64)]
+    with counting() as waits:
+        arrived = backend.send(batch)
+        arrays = arrived()
+    assert not waits
+    computing, copying = streams.Stream.null, streams.TOLD[1][1]
+    assert copying.non_blocking
+    before, copied = streams.TOLD[0][2], streams.TOLD[4][2]
+    order = [
+        ("record", computing, before),
+        ("wait", copying, before),
+        ("copy", copying, (4, 3)),
+        ("copy", copying, (4,)),
+        ("record", copying, copied),
+        ("wait", computing, copied),
+    ]
+    assert order == streams.TOLD
+    for array, given in zip(arrays, batch, strict=True):
+        np.testing.assert_array_equal(array.get(), given)
+    backend.send(batch)
+    assert streams.TOLD[7][:2] == ("wait", copying)  # the same stream
 
 
 def test_tf32_on_the_double(as_cupy):
@@ -605,6 +632,16 @@ def test_streams_on_the_gpu():
         stream.synchronize()
     assert int(total) == 1000
     assert begin.milliseconds(end) >= 0
+
+
+@pytest.mark.gpu
+def test_batches_are_copied_ahead_on_the_gpu():
+    """Each is whole where it is used, though memory of earlier ones is used again."""
+    data = [(np.full(1 << 16, i, np.float32), i) for i in range(64)]
+    loader = tg.DataLoader(data, 4, shuffle=False, workers=1, gpu=True)
+    sums = [(x * 2).sum() for x, _ in loader]
+    want = [sum(2 * i << 16 for i in range(k, k + 4)) for k in range(0, 64, 4)]
+    np.testing.assert_allclose([float(s) for s in sums], want)
 
 
 @pytest.mark.gpu

@@ -23,6 +23,7 @@ import tensorgrad as tg
 from tensorgrad import DataLoader, Dataset, SeqDataLoader, randomness, transforms
 from tensorgrad.dataloaders.threads import ThreadJob
 from tensorgrad.distributed import LocalCommunicator
+from tensorgrad_backends.numpy import NumpyBackend
 
 
 def message(text: str) -> str:
@@ -51,6 +52,30 @@ def _threads_end():
     while loader_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert loader_threads() == []
+
+
+class Ahead(NumpyBackend):
+    """A backend that copies ahead, and counts."""
+
+    name = "ahead"
+    sends_ahead = True
+
+    def __init__(self):
+        super().__init__()
+        self.log = []
+
+    def send(self, arrays, device=None):
+        copies = [np.array(a) for a in arrays]
+        self.log.append("sent")
+        return lambda: self.log.append("arrived") or copies
+
+
+def once_read(loader, number):
+    """Wait until a batch of a loader with threads has been read."""
+    deadline = time.monotonic() + 5
+    while not loader._ahead[number].ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 # -- options -------------------------------------------------------------------------------------
@@ -212,6 +237,49 @@ def test_threads_read_ahead_and_no_further():
         time.sleep(0.005)
     time.sleep(0.05)
     assert sorted(started) == [0, 1, 2, 3]
+
+
+def test_the_next_batch_is_copied_ahead():
+    backend = Ahead()
+    loader = DataLoader(Count(), 4, shuffle=False, workers=1).to(backend)
+    loader._have_read(0)
+    once_read(loader, 1)
+    x, _ = next(loader)
+    assert backend.log == ["sent"]  # the second: the first had to be there at once
+    loader._have_read(1)
+    once_read(loader, 1)
+    np.testing.assert_array_equal([*x, *next(loader)[0]], np.arange(8.0))
+    assert backend.log == ["sent", "arrived", "sent"]
+    loader.to_cpu()  # the third was sent in vain
+    assert next(loader)[0].tolist() == [8.0, 9.0]
+    assert backend.log == ["sent", "arrived", "sent"]
+
+
+def test_what_is_copied_ahead_is_what_is_read():
+    workers = DataLoader(Count(), 3, workers=2, seed=1)
+    unlabelled = DataLoader([(i, None) for i in range(5)], 2, shuffle=False, workers=1).to(Ahead())
+    assert seen(workers.to(Ahead())) == seen(DataLoader(Count(), 3, workers=2, seed=1))
+    assert [(x.tolist(), t) for x, t in unlabelled] == [([0, 1], None), ([2, 3], None), ([4], None)]
+    next(workers)
+    state = workers.state_dict()
+    rest = [next(workers)[0].tolist() for _ in range(3)]
+    workers.load_state_dict(state)
+    assert [x.tolist() for x, _ in workers] == rest
+
+
+def test_an_error_is_raised_in_its_turn_though_batches_are_copied_ahead():
+    class Fails(Count):
+        def __getitem__(self, i):
+            if i == 4:
+                raise KeyError("torn file")
+            return super().__getitem__(i)
+
+    loader = DataLoader(Fails(), 4, shuffle=False, workers=1).to(Ahead())
+    loader._have_read(0)
+    loader._ahead[1].done.wait(5)
+    assert next(loader)[0].tolist() == [0.0, 1.0, 2.0, 3.0]
+    with pytest.raises(KeyError, match="torn file"):
+        next(loader)
 
 
 def test_an_abandoned_epoch_starts_anew():

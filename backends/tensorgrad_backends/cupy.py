@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -72,6 +72,28 @@ class CupyBackend(Backend):
     def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
         with _device(device):
             return cupy.array(native(array))
+
+    sends_ahead = True
+
+    def send(self, arrays: Sequence[np.ndarray[Any, Any]], device: Any = None) -> Callable[[], list[Array]]:
+        """Copy on a stream of copies, through pinned memory, while the current stream computes.
+
+        CuPy keeps the pinned memory until the copy is done. What earlier copies lay in may be used again, so
+        the stream of copies first waits for what was computed so far, which may read it.
+        """
+        with _device(device):
+            copies = _stream_of_copies()
+            copies.wait_event(cupy.cuda.get_current_stream().record())
+            with copies:
+                made = [self.from_numpy(array, device) for array in arrays]
+                done = copies.record()
+
+        def arrived() -> list[Array]:
+            with _device(device):
+                cupy.cuda.get_current_stream().wait_event(done)
+            return made
+
+        return arrived
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         with array.device:
@@ -206,6 +228,11 @@ class _Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]  # a class without type
 
 _ATOMIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "i4", "u4", "u8")))
 """The dtypes that ``cupyx.scatter_add`` adds with integer indices."""
+
+
+@cupy.memoize(for_each_device=True)  # type: ignore[untyped-decorator]
+def _stream_of_copies() -> Any:
+    return cupy.cuda.Stream(non_blocking=True)
 
 
 def _whole_rows(base: Array, index: Any) -> bool:

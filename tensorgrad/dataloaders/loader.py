@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorgrad import randomness
 from tensorgrad.backend import Backend, get_backend
-from tensorgrad.dataloaders.reading import Batch, Job, Pool, batch_of, pool_of
+from tensorgrad.dataloaders.reading import Batch, Job, Pool, Sent, batch_of, pool_of
 from tensorgrad.sampling import DistributedSampler
 
 
@@ -39,7 +39,8 @@ class DataLoader:
         reading and transforms wait or let others run, as files, PIL and NumPy do. Batches come in the same
         order, and an error in a thread is raised here, with its traceback.
     prefetch : int, default 2
-        How many batches each worker is ahead.
+        How many batches each worker is ahead. For CuPy the next of them is copied to the device meanwhile,
+        from pinned memory and on a stream of its own, if it has been read.
     processes : bool, default False
         Let the workers be processes: for transforms in Python. Each gets a copy of the data set by pickle
         and sends batches back; in a script, start them under ``if __name__ == "__main__":``. Where one dies,
@@ -154,9 +155,14 @@ class DataLoader:
             chosen = self._chosen(number)
             self.iteration += 1
             return self._placed(batch_of(self.dataset, chosen))
-        self._send(number)
+        self._have_read(number)
         self.iteration += 1
-        return self._placed(self._ahead.popleft().result())
+        job = self._ahead.popleft()
+        place = self._backend, self._device
+        given = job.arrived() if isinstance(job, Sent) and job.place == place else self._placed(job.result())
+        if self._backend.sends_ahead and self._ahead and self._ahead[0].ready():
+            self._ahead[0] = Sent(self._ahead[0].result(), *place)
+        return given
 
     def next(self) -> Batch:
         """The next batch; ``StopIteration`` at the end of an epoch."""
@@ -224,7 +230,7 @@ class DataLoader:
 
     # -- workers ---------------------------------------------------------------------------------
 
-    def _send(self, number: int) -> None:
+    def _have_read(self, number: int) -> None:
         """Have the batch of this number and some after it prepared."""
         if self._pool is None or not self._pool.alive():
             self._pool = pool_of(self.dataset, self.workers, processes=self.processes)

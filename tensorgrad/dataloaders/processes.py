@@ -27,6 +27,10 @@ class ProcessJob:
     def cancel(self) -> None:
         self.future.cancel()
 
+    def ready(self) -> bool:
+        future = self.future
+        return future.done() and not future.cancelled() and future.exception() is None
+
     def result(self) -> Batch:
         try:
             return self.future.result()

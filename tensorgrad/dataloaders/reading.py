@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tensorgrad.backend import Backend
+
 Batch = tuple[Any, Any]
 
 
@@ -17,8 +19,35 @@ class Job(Protocol):
     def result(self) -> Batch:
         """The batch, as NumPy arrays, when it is there; or the error that was met."""
 
+    def ready(self) -> bool:
+        """Whether `result` gives the batch without waiting, and without an error."""
+
     def cancel(self) -> None:
         """Nobody wants it any more."""
+
+
+class Sent:
+    """A batch that was read, and is being copied to where it is wanted."""
+
+    def __init__(self, batch: Batch, backend: Backend, device: Any) -> None:
+        self.batch = batch
+        self.place = backend, device
+        self._arrived = backend.send([a for a in batch if a is not None], device)
+
+    def arrived(self) -> Batch:
+        """The copies."""
+        copies = iter(self._arrived())
+        x, t = (None if a is None else next(copies) for a in self.batch)
+        return x, t
+
+    def result(self) -> Batch:
+        return self.batch
+
+    def ready(self) -> bool:
+        return False  # there is nothing left to do for it
+
+    def cancel(self) -> None:
+        pass
 
 
 class Pool(Protocol):

@@ -30,6 +30,9 @@ class ThreadJob:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def ready(self) -> bool:
+        return self.done.is_set() and self.error is None
+
     def run(self, thread: threading.Thread) -> None:
         self.thread = thread
         try:

@@ -16,7 +16,7 @@ from cuda_double import arrays, emulator
 from cuda_double.arrays import COPIES, CUBLAS, Device, computed, ndarray, unwrap, wait, wrap
 from cuda_double.graphs import Graph, refuse
 from cuda_double.signatures import checked
-from cuda_double.streams import Event, Stream
+from cuda_double.streams import TOLD, Event, Stream, current_stream
 
 WAITING = ("nonzero", "flatnonzero", "argwhere", "unique", "array_equal", "allclose", "bincount")
 """Functions whose results, or whose shapes, the host has to know."""
@@ -122,6 +122,7 @@ def _finish(cupy: ModuleType, real: Any) -> None:
         elif isinstance(obj, np.ndarray | list):
             refuse("the current stream is capturing, so synchronous API calls are disallowed")
             COPIES[f"{np.asarray(obj).dtype} of {np.ndim(obj)} axes"] += 1
+            TOLD.append(("copy", current_stream(), np.shape(obj)))
         return computed(lambda: np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
 
     def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
@@ -275,7 +276,7 @@ def _cuda() -> ModuleType:
 
     module.Device, module.Event, module.Stream, module.MemoryHook = Device, Event, Stream, MemoryHook
     module.Graph, module.MemoryPool, module.using_allocator = Graph, Pool, _using_allocator
-    module.get_current_stream = lambda: Stream.current[-1] if Stream.current else Stream.null
+    module.get_current_stream = current_stream
     module.get_elapsed_time = lambda start, end: 1.0
     module.runtime = SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,

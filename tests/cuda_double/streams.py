@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 from cuda_double.arrays import wait
 from cuda_double.graphs import CAPTURING, Capture, Graph
 
+TOLD: list[tuple[Any, ...]] = []
+"""What streams were told about events, and what was copied from the host on which: in order."""
+
 
 class Event:
     def __init__(self, block=False, disable_timing=False, interprocess=False):
@@ -14,6 +17,7 @@ class Event:
 
     def record(self, stream=None):
         self.recorded = True
+        TOLD.append(("record", stream or current_stream(), self))
 
     def synchronize(self):
         wait("Event.synchronize")
@@ -24,7 +28,7 @@ class Stream:
     null: ClassVar[Any]
 
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
-        self.null, self.non_blocking, self.waited = null, non_blocking, []
+        self.null, self.non_blocking = null, non_blocking
 
     def __enter__(self):
         Stream.current.append(self)
@@ -43,7 +47,7 @@ class Stream:
 
     def wait_event(self, event):
         assert event.recorded, "a stream waits for an event that was not recorded"
-        self.waited.append(event)
+        TOLD.append(("wait", self, event))
 
     def begin_capture(self, mode=None):
         if self.null:
@@ -62,3 +66,7 @@ class Stream:
 
 
 Stream.null = Stream(null=True)
+
+
+def current_stream() -> Any:
+    return Stream.current[-1] if Stream.current else Stream.null
