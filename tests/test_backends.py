@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tensorgrad as tg
 from tensorgrad import backend as contract
+from tensorgrad import functions as F
 from tensorgrad.backend import (
     Backend,
     BackendUnavailableError,
@@ -434,11 +435,34 @@ class TestTorch:
         conjugated = torch.tensor([1 + 2j]).conj()
         assert backend.to_numpy(conjugated).tolist() == [1 - 2j]
 
-    def test_random_numbers_on_the_host_are_numpys(self):
-        np.random.seed(3)  # noqa: NPY002
-        ours = get_backend("torch").uniform((4,), get_backend("torch").xp.float64)
-        np.random.seed(3)  # noqa: NPY002
-        assert ours.tolist() == np.random.random_sample(4).tolist()  # noqa: NPY002
+    def test_random_numbers_are_pytorch_s_own(self):
+        import torch
+
+        backend = get_backend("torch")
+        for draw, theirs in ((backend.uniform, torch.rand), (backend.normal, torch.randn)):
+            tg.seed(3)
+            ours = draw((4,), torch.float64)
+            torch.manual_seed(3)
+            assert ours.tolist() == theirs(4, dtype=torch.float64).tolist()
+        state = backend.random_state()
+        drawn = backend.uniform((4,), torch.float32).tolist()
+        backend.set_random_state(state)
+        assert backend.uniform((4,), torch.float32).tolist() == drawn
+
+    def test_dropout_in_a_checkpoint_draws_once(self):
+        import torch
+
+        x = tg.Variable(torch.ones(100, dtype=torch.float64))
+        after = []
+        for call in (F.dropout, tg.checkpoint(F.dropout)):
+            tg.seed(3)
+            x.cleargrad()
+            y = call(x)
+            y.sum().backward()
+            np.testing.assert_array_equal(x.grad.data.numpy(), y.data.numpy())  # of the same mask
+            after.append(torch.rand(2).tolist())
+        tg.seed(None)
+        assert after[0] == after[1]
 
 
 @only("jax")

@@ -16,7 +16,7 @@ from complex_references import COMPLEX, THROUGH
 from gaps import expect_gap
 from references import REFERENCES
 from tensorgrad import functions as F
-from tensorgrad.backend import get_backend, is_array, loaded_backends
+from tensorgrad.backend import Backend, get_backend, is_array, loaded_backends
 from tensorgrad.core import Function, Op, Variable
 from tensorgrad.core.node import Leaf
 from tensorgrad.testing import assert_close, check_gradients, make_arrays
@@ -65,6 +65,20 @@ def same_draws(seed: int) -> None:
     np.random.seed(seed)  # noqa: NPY002  # the state that the library draws from
     for backend in loaded_backends():  # and on a device that of its library
         backend.seed(seed)
+
+
+@pytest.fixture
+def alike(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a library draws its own numbers, they are those of every dtype, and of the references."""
+    if type(backend).uniform is Backend.uniform:
+        return
+    xp, plain = backend.xp, backend.uniform
+
+    def uniform(shape: tuple[int, ...], dtype: Any, device: Any = None) -> Any:
+        return xp.astype(plain(shape, xp.float64, device), dtype)
+
+    monkeypatch.setattr(backend, "uniform", uniform)
+    monkeypatch.setattr(np.random, "random_sample", lambda shape: to_numpy(plain(shape, xp.float64)))
 
 
 def call(name: str, number: int, args: list[Any], through: Any = None) -> list[Variable]:
@@ -195,6 +209,7 @@ def test_every_op_is_reached_by_a_sample():
 
 @every_dtype
 @every_sample
+@pytest.mark.usefixtures("alike")
 def test_forward(request, backend, name, number, dtype):
     expect_gap(request, backend.name, f"forward/{name}/{number}/{dtype}")
     args = arguments(name, number, backend, dtype)
@@ -260,6 +275,7 @@ def test_gradients_to_second_order(request, backend, name, number):
 
 
 @every_differentiable_sample
+@pytest.mark.usefixtures("alike")
 def test_gradients_in_float32(request, backend, name, number):
     expect_gap(request, backend.name, f"gradients/{name}/{number}/float32")
     args = arguments(name, number, backend, "float32")

@@ -73,8 +73,8 @@ _UNPROMOTED = frozenset(
 class TorchBackend(Backend):
     """PyTorch tensors.
 
-    Random numbers on the host are NumPy's, so that one seed serves every library there; on other
-    devices they are PyTorch's own, drawn on the device.
+    Random numbers are PyTorch's own, drawn on the device from its default generator there: that which
+    ``torch.manual_seed`` seeds, and `tensorgrad.seed`.
     """
 
     name = "torch"
@@ -157,24 +157,20 @@ class TorchBackend(Backend):
         torch.manual_seed(seed)
 
     def random_state(self) -> Any:
-        there = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        return super().random_state(), torch.get_rng_state().numpy(), [state.numpy() for state in there]
+        there = [module.get_rng_state(i).numpy() for module, i in _generators()]
+        return super().random_state(), torch.get_rng_state().numpy(), there
 
     def set_random_state(self, state: Any) -> None:
         drawn_by_numpy, here, there = state
         super().set_random_state(drawn_by_numpy)
         torch.set_rng_state(torch.from_numpy(here))
-        if there:
-            torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in there])
+        for (module, i), of_device in zip(_generators(), there, strict=False):
+            module.set_rng_state(torch.from_numpy(of_device), i)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
-        if _on_host(device):
-            return super().uniform(shape, dtype, device)
         return torch.rand(shape, dtype=dtype, device=device)
 
     def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
-        if _on_host(device):
-            return super().normal(shape, dtype, device)
         return torch.randn(shape, dtype=dtype, device=device)
 
     def synchronize(self) -> None:
@@ -240,9 +236,11 @@ _LESS_EXACT = frozenset(("gammainc", "gammaincc", "polygamma"))
 """Special functions that are right to ten digits only in float64: tensorgrad's formulas are better."""
 
 
-def _on_host(device: Any) -> bool:
-    kind: str = torch.device(torch.get_default_device() if device is None else device).type
-    return kind == "cpu"
+def _generators() -> list[tuple[Any, int]]:
+    """PyTorch's module for the accelerator, with each of its devices: each has a generator of its own."""
+    kind = torch.accelerator.current_accelerator()
+    module = None if kind is None else getattr(torch, kind.type)
+    return [(module, i) for i in range(torch.accelerator.device_count())] if module is not None else []
 
 
 def _named(kind: str, number: int) -> str:
