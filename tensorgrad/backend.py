@@ -402,6 +402,12 @@ class Backend:
         """Seconds between two marks that the device has come past."""
         return float(stop - start)
 
+    def begin_range(self, name: str) -> None:
+        """Begin a stretch of the program, within those that have begun, for the device's own tools."""
+
+    def end_range(self) -> None:
+        """End the stretch that began last."""
+
     def memory_info(self) -> dict[str, int]:
         """Bytes of memory on the current device, as far as the library knows them.
 

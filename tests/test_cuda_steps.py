@@ -200,6 +200,31 @@ def test_what_waits_is_seen():
             use()
 
 
+def test_a_profile_tells_times_ranges_and_transfers():
+    backend = get_backend("cupy")
+    x = Variable(backend.from_numpy(np.ones((3, 4), np.float32)))
+    if ON_DOUBLE:
+        from cuda_double import modules
+
+        modules.RANGES.clear()
+    with tg.profile() as p, p.region("all"):
+        y = F.sum(F.tanh(x))
+        y.backward()
+        with pytest.raises(ValueError, match="matmul"):
+            F.matmul(x, x)
+        backend.from_numpy(np.ones(5, np.float32))
+        assert float(y) > 0
+    assert {row.name: (row.forward_calls, row.backward_calls) for row in p.rows()} == {
+        "Tanh": (1, 1),
+        "Sum": (1, 1),
+    }
+    assert all(event.stop >= event.start for event in p.events)
+    assert p.transfers == {"to host": (1, 4), "from host": (1, 20)}
+    if ON_DOUBLE:
+        told = ["all", "Tanh", None, "Sum", None, "Sum backward", None, "Tanh backward", None, "MatMul", None]
+        assert [*told, None] == modules.RANGES
+
+
 # -- what moves with a model ---------------------------------------------------------------------
 
 

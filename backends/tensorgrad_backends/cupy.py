@@ -179,6 +179,12 @@ class CupyBackend(Backend):
     def elapsed(self, start: Any, stop: Any) -> float:
         return float(cupy.cuda.get_elapsed_time(start, stop)) / 1e3
 
+    def begin_range(self, name: str) -> None:
+        cupy.cuda.nvtx.RangePush(name)
+
+    def end_range(self) -> None:
+        cupy.cuda.nvtx.RangePop()
+
     def memory_info(self) -> dict[str, int]:
         pool = cupy.get_default_memory_pool()
         free, total = cupy.cuda.runtime.memGetInfo()

@@ -54,6 +54,9 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
     ops are measured: what the array library does outside of them (an optimizer's update, your own NumPy
     code) is seen by `region` alone.
 
+    On a GPU times are those between events of the device, and every op and region is a range of NVTX, which
+    Nsight Systems shows (``nsys profile python ...``).
+
     Parameters
     ----------
     memory : bool, default True
@@ -100,11 +103,13 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
             return super().call(function, inputs)
         before, self._node = self._node, function
         device = self._device
-        start = perf_counter() if device is None else device.mark()
+        start = perf_counter() if device is None else self._begin(type(function).__name__)
         try:
             y = super().call(function, inputs)
         finally:
             self._node = before
+            if device is not None:
+                device.end_range()
         if self._synchronize:
             function.backend.synchronize()
         stop = perf_counter() if device is None else device.mark()
@@ -118,11 +123,13 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
             return super().backward(node, plain, gys)
         before, self._node = self._node, node
         device = self._device
-        start = perf_counter() if device is None else device.mark()
+        start = perf_counter() if device is None else self._begin(f"{type(node).__name__} backward")
         try:
             gxs = super().backward(node, plain, gys)
         finally:
             self._node = before
+            if device is not None:
+                device.end_range()
         if self._synchronize:
             node.backend.synchronize()
         stop = perf_counter() if device is None else device.mark()
@@ -147,10 +154,12 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
         ['data']
         """
         device = self._device
-        start = perf_counter() if device is None else device.mark()
+        start = perf_counter() if device is None else self._begin(name)
         try:
             yield
         finally:
+            if device is not None:
+                device.end_range()
             stop = perf_counter() if device is None else device.mark()
             self._records.append((name, REGION, start, stop))
 
@@ -174,6 +183,12 @@ class profile(Watcher):  # noqa: N801  # read like a function: with tg.profile()
         self._records.clear()
         if self._track is not None:
             self._track.stop(self._start)
+
+    def _begin(self, name: str) -> Any:
+        """Begin a range for the device's own tools, and give a mark of the device."""
+        assert self._device is not None, "asked for where there is one"
+        self._device.begin_range(name)
+        return self._device.mark()
 
     def _elapsed(self, start: Any, stop: Any) -> float:
         return float(stop - start) if self._device is None else self._device.elapsed(start, stop)

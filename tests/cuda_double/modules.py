@@ -27,6 +27,9 @@ PRODUCTS = ("matmul", "dot", "tensordot", "vdot", "inner", "einsum")
 BACKWARDS = [False]
 """Whether the threads of a block run by falling numbers: what a kernel gives must not depend on it."""
 
+RANGES: list[str | None] = []
+"""What NVTX was told: the names of ranges that begin, None where one ends."""
+
 LAUNCHED: list[str] = []
 """The names of the kernels that were launched, in order."""
 
@@ -277,6 +280,7 @@ def _cuda() -> ModuleType:
     module.Device, module.Event, module.Stream, module.MemoryHook = Device, Event, Stream, MemoryHook
     module.Graph, module.MemoryPool, module.using_allocator = Graph, Pool, _using_allocator
     module.get_current_stream = current_stream
+    module.nvtx = SimpleNamespace(RangePush=RANGES.append, RangePop=lambda: RANGES.append(None))
     module.get_elapsed_time = lambda start, end: 1.0
     module.runtime = SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
