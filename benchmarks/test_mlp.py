@@ -83,22 +83,25 @@ def by_hand(case, adam=False):
     return step
 
 
+class Net(tg.Model):
+    """The layers of a case, on their own copies of its weights."""
+
+    def __init__(self, case) -> None:
+        super().__init__()
+        self.layers = [(tg.Parameter(W), tg.Parameter(b)) for W, b in pairs(case.copies())]
+        for i, (W, b) in enumerate(self.layers):
+            setattr(self, f"W{i}", W)
+            setattr(self, f"b{i}", b)
+
+    def forward(self, x):
+        *hidden, (W, b) = self.layers
+        for V, c in hidden:
+            x = F.relu(F.linear(x, V, c))
+        return F.linear(x, W, b)
+
+
 def ours(case, adam=False):
-    class Net(tg.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = [(tg.Parameter(W), tg.Parameter(b)) for W, b in pairs(case.copies())]
-            for i, (W, b) in enumerate(self.layers):
-                setattr(self, f"W{i}", W)
-                setattr(self, f"b{i}", b)
-
-        def forward(self, x):
-            *hidden, (W, b) = self.layers
-            for V, c in hidden:
-                x = F.relu(F.linear(x, V, c))
-            return F.linear(x, W, b)
-
-    model = Net()
+    model = Net(case)
     optimizer = (tg.optimizers.Adam() if adam else tg.optimizers.SGD(LR)).setup(model)
 
     def step():
