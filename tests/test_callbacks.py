@@ -197,18 +197,26 @@ def test_logs(tmp_path):
     assert names == {"log.csv", "log.jsonl", "checkpoint.npz"}
 
 
-def events(folder):
-    """The scalars in a folder of TensorBoard, as (tag, step) -> value."""
+def records(folder):
+    """What was written in a folder of TensorBoard, one after the other."""
     event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2", reason="reads the events")
-    found = {}
+    found = []
     for path in sorted(folder.iterdir()):
         content = path.read_bytes()
         while content:
             (length,) = struct.unpack("<Q", content[:8])
-            event = event_pb2.Event.FromString(content[12 : 12 + length])
+            found.append(event_pb2.Event.FromString(content[12 : 12 + length]))
             content = content[16 + length :]
-            found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
     return found
+
+
+def events(folder):
+    """The values in a folder of TensorBoard, as (tag, step) -> value: a number, or a histogram."""
+    return {
+        (value.tag, event.step): value.histo if value.HasField("histo") else value.simple_value
+        for event in records(folder)
+        for value in event.summary.value
+    }
 
 
 def test_tensorboard(tmp_path):
@@ -231,6 +239,44 @@ def test_tensorboard(tmp_path):
     for record in trainer.history:
         for name in ("lr", "loss", "test_loss", "test_accuracy"):
             assert found[f"epoch/{name}", record["step"]] == pytest.approx(record[name])
+
+
+def test_tensorboard_histograms(tmp_path):
+    pytest.importorskip("tensorboardX", reason="writes the events")
+    trainer = made(training.TensorBoardLog(histograms=2), folder=tmp_path)
+    trainer.model.still = tg.Parameter(np.array([np.nan, 2.0], np.float32), requires_grad=False)
+    trainer.fit(loader(), 3)
+    found = events(tmp_path / "tensorboard")
+    step = trainer.history[1]["step"]
+    tags = {tag for tag, _ in found if not tag.startswith(("epoch", "batch"))}
+    named = dict(trainer.model.namedparams())
+    assert tags == {f"weights/{path}" for path in named} | {
+        f"gradients/{path}" for path in named if path != "still"
+    }
+    assert {at for tag, at in found if tag in tags} == {step}  # after the second epoch of three
+    assert found["weights/l0/W", step].num == named["l0/W"].size
+    assert trainer.optimizer.hooks == []
+    still = found["weights/still", step]
+    assert (still.num, still.min, still.max) == (1, 2.0, 2.0)
+    with pytest.raises(ValueError, match="TensorBoardLog: expected histograms >= 1; got 0"):
+        training.TensorBoardLog(histograms=0)
+
+
+def test_tensorboard_graph(tmp_path):
+    graph_pb2 = pytest.importorskip("tensorboardX.proto.graph_pb2", reason="reads the graph")
+    x = loader().next()[0]
+    trainer = made(training.TensorBoardLog(example=x), folder=tmp_path)
+    trainer.fit(loader(), 1)
+    (graph,) = [
+        graph_pb2.GraphDef.FromString(r.graph_def) for r in records(tmp_path / "tensorboard") if r.graph_def
+    ]
+    nodes = {node.name: node for node in graph.node}
+    ops = [node for node in graph.node if node.op not in ("leaf", "parameter")]
+    linear = [node for node in ops if node.op == "Linear"]
+    assert [node.name.rpartition("/")[0] for node in linear] == ["MLP/l0", "MLP/l1"]
+    assert all(name.partition(":")[0] in nodes for node in graph.node for name in node.input)
+    (shape,) = linear[-1].attr["_output_shapes"].list.shape
+    assert [length.size for length in shape.dim] == list(trainer.model(x).shape)
 
 
 def test_curves(tmp_path):

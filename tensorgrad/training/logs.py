@@ -12,7 +12,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tensorgrad.backend import Array
+from tensorgrad.core import Variable
+from tensorgrad.cuda import as_numpy
 from tensorgrad.training.callbacks import Callback, path_of
+from tensorgrad.training.tensorboard_graphs import graph_of
 
 if TYPE_CHECKING:
     from tensorgrad.training.trainer import Trainer
@@ -100,18 +106,35 @@ class TensorBoardLog(Callback):
     ----------
     folder : str or path, optional
         By default ``tensorboard`` in the trainer's folder.
+    histograms : int, optional
+        After every so many epochs, how the numbers in each parameter are spread (``weights/l0/W``), and those
+        in its gradient of the latest update (``gradients/l0/W``), if it had one; so those gradients are kept
+        until the next. All are fetched from the device. Numbers that are not finite are left out.
+    example : array or tuple of arrays, optional
+        What the model is called with, once, at test time: the graph of that call is shown, ops in the boxes
+        of their layers.
 
     Raises
     ------
     ImportError
         If tensorboardX, which writes such files, is not installed.
+    ValueError
+        If `histograms` is not positive.
 
     Examples
     --------
     >>> log = tg.training.TensorBoardLog("runs/first")  # then: tensorboard --logdir runs
     """
 
-    def __init__(self, folder: str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | PathLike[str] | None = None,
+        *,
+        histograms: int | None = None,
+        example: Any = None,
+    ) -> None:
+        if histograms is not None and histograms < 1:
+            raise ValueError(f"TensorBoardLog: expected histograms >= 1; got {histograms}")
         try:
             self._make = import_module("tensorboardX").SummaryWriter
         except ImportError as error:
@@ -119,8 +142,11 @@ class TensorBoardLog(Callback):
                 "TensorBoardLog: tensorboardX is not installed; python -m pip install 'tensorgrad[training]'"
             ) from error
         self.folder = folder
+        self.histograms = histograms
+        self.example = example
         self._writer: Any = None
         self._written = 0  # losses
+        self._gradients: dict[int, Any] = {}  # of the latest update, by the ids of the parameters
 
     def on_fit_start(self, trainer: Trainer) -> None:
         folder = path_of(self, self.folder, trainer, "tensorboard")
@@ -128,6 +154,11 @@ class TensorBoardLog(Callback):
         self._written = done = len(trainer.losses) - len(trainer.sizes)  # those of whole epochs
         begun = {"purge_step": done + 1, "filename_suffix": f".{done}"} if done else {}
         self._writer = self._make(str(folder), **begun)
+        if self.histograms is not None:
+            trainer.optimizer.add_hook(self._note)
+        if self.example is not None:
+            graph = graph_of(trainer.model, self.example).SerializeToString()
+            self._writer.file_writer.add_event(_event(graph_def=graph))
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         for i in range(self._written, len(trainer.losses)):
@@ -136,12 +167,34 @@ class TensorBoardLog(Callback):
         for name, value in trainer.history[-1].items():
             if name not in ("epoch", "step"):
                 self._writer.add_scalar(f"epoch/{name}", value, self._written)
+        if self.histograms is not None and trainer.epoch % self.histograms == 0:
+            for path, p in trainer.model.namedparams():
+                self._add_histogram(f"weights/{path}", p.data)
+                self._add_histogram(f"gradients/{path}", self._gradients.get(id(p)))
         self._writer.flush()
 
+    def _note(self, params: list[Variable]) -> None:
+        self._gradients = {id(p): p.grad.data for p in params if p.grad is not None}
+
+    def _add_histogram(self, tag: str, array: Array | None) -> None:
+        if array is None:
+            return
+        numbers = as_numpy(array)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size:
+            self._writer.add_histogram(tag, finite.astype(np.float64), self._written)
+
     def on_fit_end(self, trainer: Trainer) -> None:
+        if self._note in trainer.optimizer.hooks:
+            trainer.optimizer.hooks.remove(self._note)
+        self._gradients = {}
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _event(**content: Any) -> Any:
+    return import_module("tensorboardX.proto.event_pb2").Event(**content)
 
 
 def replace(path: Path, write: Callable[[Path], object]) -> None:
