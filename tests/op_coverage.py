@@ -37,8 +37,8 @@ HEAD = """\
 Made by `tests/op_coverage.py` from the results of `tests/test_ops.py`; do not edit. For each function and
 array library there are three marks: the value, the gradient and the second gradient.
 
-- `✓` passed: values against an independent reference, gradients against finite differences, of real numbers
-  and, where a function is defined for them, of complex ones;
+- `✓` passed: values against an independent reference; gradients against finite differences on NumPy, and on
+  the others against NumPy's; of real numbers and, where a function is defined for them, of complex ones;
 - `c` a constant: the function has no gradient, and the test is that it records none;
 - `✗` failed, or is known to fail at a sample (`tests/gaps.py` says why);
 - a blank was not run.
