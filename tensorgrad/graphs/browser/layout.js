@@ -35,7 +35,10 @@ function itemsOf(graph, grouping, measure) {
     const shape = shapeOf(node);
     items[i].box = Math.max(measure(node.name || "·", false), measure(shape, true)) + 20;
   });
-  if (grouping === "generations") byGeneration(root, 40);
+  if (grouping === "generations") {
+    byGeneration(root, 40);
+    putLeaves(nodes, items);
+  }
   for (const box of allBoxes(root).reverse()) box.items = box.items.filter((item) => !item.items || item.items.length);
   return { root, items, beside };
 }
@@ -88,6 +91,26 @@ function byGeneration(box, size) {
     return;
   }
   for (const one of parts) byGeneration(one, size);
+}
+
+/** Put each leaf into the innermost box around all that use it. */
+function putLeaves(nodes, items) {
+  const around = new Map();
+  nodes.forEach((node, i) => {
+    for (const at of node.inputs) {
+      const leaf = at && items[at[0]];
+      if (!leaf || leaf.node.kind === "op") continue;
+      const boxes = [];
+      for (let box = items[i].within; box; box = box.within) boxes.unshift(box);
+      const known = around.get(leaf) || boxes;
+      around.set(leaf, known.filter((box, depth) => box === boxes[depth]));
+    }
+  });
+  for (const [leaf, boxes] of around) {
+    leaf.within.items.splice(leaf.within.items.indexOf(leaf), 1);
+    leaf.within = boxes.at(-1);
+    leaf.within.items.push(leaf);
+  }
 }
 
 /** Open boxes, the outer ones first and those with few items, as long as at most `most` items are seen. */
