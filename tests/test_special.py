@@ -20,11 +20,16 @@ from tensorgrad.core import namespace_of
 from tensorgrad.functions import (
     special,
     special_bessel,
+    special_bessel_jy,
+    special_bessel_k,
     special_beta,
+    special_degrees,
     special_distributions,
     special_entropy,
     special_gamma,
+    special_gamma_ratios,
     special_incomplete,
+    special_integrals,
     special_normal,
     special_powers,
 )
@@ -35,6 +40,8 @@ RNG = np.random.default_rng(0)
 EDGES = np.asarray([0.0, -0.0, math.inf, -math.inf, math.nan])
 LINE = np.concatenate([np.linspace(-30, 30, 1001), 10 ** np.linspace(-20, 4, 100), EDGES])
 POSITIVE = np.concatenate([np.linspace(0.001, 40, 1001), 10 ** RNG.uniform(-20, 15, 200)])
+RANGE = np.concatenate([10 ** np.linspace(-8, 2.4, 1001), EDGES[:2], [-1.0, math.nan]])
+DEGREES = np.linspace(-720, 720, 1441)
 LEFT = np.concatenate([np.linspace(-20.3, 0.9, 800), [0.0, -1.0, -2.0, -7.0]])
 UNIT = np.concatenate([np.linspace(0, 1, 1001), 10 ** np.linspace(-300, -1, 200), [-0.1, 1.1, math.nan]])
 
@@ -77,6 +84,44 @@ ONE_ARGUMENT = {
         1e-14,
         0,
     ),
+    **{
+        name: (
+            getattr(special_bessel_jy, f"{name}_by_formula"),
+            getattr(scipy_special, name),
+            RANGE,
+            0,
+            3e-15,
+        )
+        for name in ("j0", "j1")
+    },
+    **{
+        name: (
+            getattr(special_bessel_jy, f"{name}_by_formula"),
+            getattr(scipy_special, name),
+            RANGE,
+            1e-15,
+            atol,
+        )
+        for name, atol in [("y0", 3e-14), ("y1", 3e-14)]
+    },
+    **{
+        name: (getattr(special_bessel_k, f"{name}_by_formula"), getattr(scipy_special, name), RANGE, 3e-15, 0)
+        for name in ("k0", "k1", "k0e", "k1e")
+    },
+    "exp1": (lambda xp, x: special_integrals.expn_by_formula(xp, 1, x), scipy_special.exp1, RANGE, 1e-14, 0),
+    "expi": (special_integrals.expi_by_formula, scipy_special.expi, RANGE, 5e-14, 1e-15),
+    "expi, left": (special_integrals.expi_by_formula, scipy_special.expi, -RANGE, 1e-14, 0),
+    "spence": (special_integrals.spence_by_formula, scipy_special.spence, RANGE, 5e-15, 1e-15),
+    "ellipkm1": (
+        special_integrals.ellipkm1_by_formula,
+        scipy_special.ellipkm1,
+        np.concatenate([10 ** np.linspace(-300, 1, 400), EDGES]),
+        2e-15,
+        0,
+    ),
+    "rgamma": (special_gamma_ratios.rgamma_by_formula, scipy_special.rgamma, LEFT, 1e-13, 0),
+    "cosdg": (special_degrees.cosdg_by_formula, scipy_special.cosdg, DEGREES, 0, 1e-15),
+    "sindg": (special_degrees.sindg_by_formula, scipy_special.sindg, DEGREES, 0, 1e-15),
 }
 
 
@@ -336,3 +381,39 @@ def test_scipy_finds_them_there():
         [sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=False
     )
     assert done.stdout == "agreed\n", done.stderr
+
+
+def test_integrals_of_higher_order_and_rising_factorials():
+    x = 10 ** RNG.uniform(-6, 2, 300)
+    for n in (2, 3, 7):
+        got = special_integrals.expn_by_formula(plain, n, x)
+        assert_close(got, scipy_special.expn(n, x), rtol=3e-14, atol=0)
+        assert special_integrals.expn_by_formula(plain, n, np.zeros(1))[0] == 1 / (n - 1)
+    z, m = np.linspace(-5.3, 30, 199)[:, None], np.linspace(-3.1, 8, 77)
+    got = special_gamma_ratios.poch_by_formula(plain, z, m)
+    assert_close(got, scipy_special.poch(z, m), rtol=2e-12, atol=0)
+
+
+def test_derivatives_at_removable_singularities():
+    """Where a formula of the derivative is 0/0: the limits, from the series of the functions."""
+    for f, x, slope, second in [
+        (F.j1, 0.0, 0.5, 0.0),
+        (F.spence, 1.0, -1.0, 0.5),
+        (F.ellipk, 0.0, math.pi / 8, 9 * math.pi / 64),
+        (F.rgamma, -2.0, 2.0, None),
+        (lambda y: F.inv_boxcox(1.0, y), 0.0, -math.e / 2, 11 * math.e / 12),
+    ]:
+        v = Variable(np.asarray([x]))
+        f(v).backward(create_graph=True)
+        (g,) = (v.grad,)
+        assert_close(g, np.asarray([slope]), rtol=1e-14, atol=0)
+        if second is not None:
+            v.cleargrad()
+            g.backward()
+            assert_close(v.grad, np.asarray([second]), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("order", [-1, 0.5, np.asarray([1, 2])])
+def test_an_order_is_one_whole_number(order):
+    with pytest.raises(ValueError, match="expected the order to be one integer that is not negative"):
+        F.expn(order, Variable(np.ones(2)))

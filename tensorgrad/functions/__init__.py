@@ -214,14 +214,31 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.special_bessel import i0e as i0e
     from tensorgrad.functions.special_bessel import i1 as i1
     from tensorgrad.functions.special_bessel import i1e as i1e
+    from tensorgrad.functions.special_bessel_jy import j0 as j0
+    from tensorgrad.functions.special_bessel_jy import j1 as j1
+    from tensorgrad.functions.special_bessel_jy import y0 as y0
+    from tensorgrad.functions.special_bessel_jy import y1 as y1
+    from tensorgrad.functions.special_bessel_jy import yn as yn
+    from tensorgrad.functions.special_bessel_k import k0 as k0
+    from tensorgrad.functions.special_bessel_k import k0e as k0e
+    from tensorgrad.functions.special_bessel_k import k1 as k1
+    from tensorgrad.functions.special_bessel_k import k1e as k1e
     from tensorgrad.functions.special_beta import beta as beta
     from tensorgrad.functions.special_beta import betaln as betaln
     from tensorgrad.functions.special_beta import binom as binom
     from tensorgrad.functions.special_beta import multigammaln as multigammaln
+    from tensorgrad.functions.special_degrees import cosdg as cosdg
+    from tensorgrad.functions.special_degrees import cosm1 as cosm1
+    from tensorgrad.functions.special_degrees import cotdg as cotdg
+    from tensorgrad.functions.special_degrees import sindg as sindg
+    from tensorgrad.functions.special_degrees import tandg as tandg
     from tensorgrad.functions.special_distributions import chdtr as chdtr
     from tensorgrad.functions.special_distributions import chdtrc as chdtrc
     from tensorgrad.functions.special_distributions import fdtr as fdtr
     from tensorgrad.functions.special_distributions import fdtrc as fdtrc
+    from tensorgrad.functions.special_distributions import gdtr as gdtr
+    from tensorgrad.functions.special_distributions import gdtrc as gdtrc
+    from tensorgrad.functions.special_distributions import pdtr as pdtr
     from tensorgrad.functions.special_distributions import stdtr as stdtr
     from tensorgrad.functions.special_entropy import entr as entr
     from tensorgrad.functions.special_entropy import expit as expit
@@ -237,10 +254,21 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.special_gamma import polygamma as polygamma
     from tensorgrad.functions.special_gamma import psi as psi
     from tensorgrad.functions.special_gamma import zeta as zeta
+    from tensorgrad.functions.special_gamma_ratios import loggamma as loggamma
+    from tensorgrad.functions.special_gamma_ratios import poch as poch
+    from tensorgrad.functions.special_gamma_ratios import rgamma as rgamma
     from tensorgrad.functions.special_incomplete import betainc as betainc
     from tensorgrad.functions.special_incomplete import betaincc as betaincc
     from tensorgrad.functions.special_incomplete import gammainc as gammainc
     from tensorgrad.functions.special_incomplete import gammaincc as gammaincc
+    from tensorgrad.functions.special_integrals import ellipk as ellipk
+    from tensorgrad.functions.special_integrals import ellipkm1 as ellipkm1
+    from tensorgrad.functions.special_integrals import exp1 as exp1
+    from tensorgrad.functions.special_integrals import expi as expi
+    from tensorgrad.functions.special_integrals import expn as expn
+    from tensorgrad.functions.special_integrals import spence as spence
+    from tensorgrad.functions.special_inv_boxcox import inv_boxcox as inv_boxcox
+    from tensorgrad.functions.special_inv_boxcox import inv_boxcox1p as inv_boxcox1p
     from tensorgrad.functions.special_normal import erfcinv as erfcinv
     from tensorgrad.functions.special_normal import erfinv as erfinv
     from tensorgrad.functions.special_normal import log_ndtr as log_ndtr
@@ -290,11 +318,17 @@ __getattr__, __dir__ = later(
         "solving": "inv lstsq matrix_power matrix_rank pinv solve",
         "special": "erf erfc erfcx",
         "special_bessel": "i0 i0e i1 i1e",
+        "special_bessel_jy": "j0 j1 y0 y1 yn",
+        "special_bessel_k": "k0 k0e k1 k1e",
         "special_beta": "beta betaln binom multigammaln",
-        "special_distributions": "chdtr chdtrc fdtr fdtrc stdtr",
+        "special_degrees": "cosdg cosm1 cotdg sindg tandg",
+        "special_distributions": "chdtr chdtrc fdtr fdtrc gdtr gdtrc pdtr stdtr",
         "special_entropy": "entr expit kl_div log_expit logit rel_entr xlog1py xlogy",
         "special_gamma": "digamma gamma gammaln polygamma psi zeta",
+        "special_gamma_ratios": "loggamma poch rgamma",
         "special_incomplete": "betainc betaincc gammainc gammaincc",
+        "special_integrals": "ellipk ellipkm1 exp1 expi expn spence",
+        "special_inv_boxcox": "inv_boxcox inv_boxcox1p",
         "special_normal": "erfcinv erfinv log_ndtr ndtr ndtri",
         "special_powers": "boxcox boxcox1p cbrt exp2 exp10 exprel huber pseudo_huber sinc",
         "spectra": "eigh eigvalsh svd svdvals",

@@ -361,10 +361,12 @@ FFT = _named("""
     fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftfreq rfftn
     """)
 SPECIAL = _named("""
-    beta betainc betaincc betaln binom boxcox boxcox1p cbrt chdtr chdtrc digamma entr erf erfc erfcinv
-    erfcx erfinv exp10 exp2 expit exprel fdtr fdtrc gamma gammainc gammaincc gammaln huber i0 i0e i1 i1e
-    kl_div log_expit log_ndtr log_softmax logit logsumexp multigammaln ndtr ndtri polygamma pseudo_huber
-    psi rel_entr sinc softmax stdtr xlog1py xlogy zeta
+    beta betainc betaincc betaln binom boxcox boxcox1p cbrt chdtr chdtrc cosdg cosm1 cotdg digamma ellipk
+    ellipkm1 entr erf erfc erfcinv erfcx erfinv exp1 exp10 exp2 expi expit expn exprel fdtr fdtrc gamma
+    gammainc gammaincc gammaln gdtr gdtrc huber i0 i0e i1 i1e inv_boxcox inv_boxcox1p j0 j1 k0 k0e k1 k1e
+    kl_div log_expit log_ndtr log_softmax loggamma logit logsumexp multigammaln ndtr ndtri pdtr poch
+    polygamma pseudo_huber psi rel_entr rgamma sinc sindg softmax spence stdtr tandg xlog1py xlogy y0 y1
+    yn zeta
     """)
 """Functions of `tensorgrad.functions`, which loads their modules when they are asked for.
 

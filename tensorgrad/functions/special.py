@@ -1,8 +1,7 @@
 """The error function and its kin; what all special functions share.
 
-Each is the library's own where it has one, else a formula in plain Array API. The others are in
-`special_normal`, `special_gamma`, `special_beta`, `special_incomplete`, `special_distributions`,
-`special_bessel`, `special_entropy` and `special_powers`.
+Each is the library's own where it has one, else a formula in plain Array API. The others are in the modules
+whose names begin with ``special_``.
 """
 
 from __future__ import annotations
@@ -139,6 +138,16 @@ def floats(*xs: Any) -> list[Any]:
         else:
             made.append(x if of.is_floating(a.dtype) else astype(x, dtype))
     return made
+
+
+def whole_number(name: str, what: str, n: Any) -> int:
+    """`n` as a Python int that is not negative: a number, or an array in which all values are the same."""
+    array = n.data if isinstance(n, Variable) else n
+    owner = backend_of(array)
+    values = {array} if owner is None else set(owner.to_numpy(array).reshape(-1).tolist())
+    if len(values) == 1 and (value := values.pop()) == int(value) and value >= 0:
+        return int(value)
+    raise ValueError(f"{name}: expected {what} to be one integer that is not negative; got {n}")
 
 
 def saved_operands(op: Op) -> tuple[ArrayLike, ...]:

@@ -89,7 +89,7 @@ def i1_by_formula(xp: Any, x: Array) -> Array:
 # -- ops ---------------------------------------------------------------------------------------------
 
 
-def _ratio(op: Op, y: ArrayLike, x: ArrayLike, at_zero: float) -> ArrayLike:
+def ratio_to_x(op: Op, y: ArrayLike, x: ArrayLike, at_zero: float) -> ArrayLike:
     """``y / x``, and its limit at 0."""
     xp = op.xp
     zero = x == 0.0
@@ -122,7 +122,7 @@ class I1(Op):
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         x, y = self.saved
-        return gy * (self.nested(I0(), x) - _ratio(self, y, x, 0.5))
+        return gy * (self.nested(I0(), x) - ratio_to_x(self, y, x, 0.5))
 
 
 class I0e(Op):
@@ -150,7 +150,7 @@ class I1e(Op):
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         x, y = self.saved
-        slope = self.nested(I0e(), x) - _ratio(self, y, x, 0.5)
+        slope = self.nested(I0e(), x) - ratio_to_x(self, y, x, 0.5)
         return gy * (slope - self.xp.sign(x) * y)
 
 

@@ -1,10 +1,11 @@
-"""Distribution functions of statistics: chi-squared, Student's t and F."""
+"""Distribution functions of statistics: chi-squared, gamma, Poisson, Student's t and F."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from tensorgrad.backend import Array
+from tensorgrad.backend import Array, backend_of
 from tensorgrad.core import ArrayLike, Input, Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import add, div, mul
@@ -130,6 +131,86 @@ def stdtr(df: Any, t: Any) -> Variable:
     variable([0.5  0.75])
     """
     return Stdtr()(*floats(df, t))  # type: ignore[no-any-return]
+
+
+_SCALED = (Sample(Real((), 0.5, 2.0), Real((), 0.5, 4.0), Real((), 0.3, 4.0)),)
+
+
+@samples(*_SCALED)
+def gdtr(a: Any, b: Any, x: Any) -> Variable:
+    """Distribution function of the gamma distribution, element by element.
+
+    Parameters
+    ----------
+    a : Variable, array or number, real, positive
+        The rate, 1 over the scale.
+    b : Variable, array or number, real, positive
+        The shape.
+    x : Variable, array or number, real, not negative
+        All three are broadcast against each other.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        ``gammainc(b, a x)``.
+
+    Examples
+    --------
+    >>> F.gdtr(2.0, 1.0, Variable(np.array([0.0, 0.5])))
+    variable([0.         0.63212056])
+    """
+    a, b, x = floats(a, b, x)
+    return gammainc(b, mul(a, x))
+
+
+@samples(*_SCALED)
+def gdtrc(a: Any, b: Any, x: Any) -> Variable:
+    """``1 - gdtr(a, b, x)``, exactly: the probability of more than `x`.
+
+    Parameters
+    ----------
+    a, b, x
+        As for `gdtr`.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+
+    Examples
+    --------
+    >>> F.gdtrc(2.0, 1.0, Variable(np.array([0.0, 0.5])))
+    variable([1.         0.36787944])
+    """
+    a, b, x = floats(a, b, x)
+    return gammaincc(b, mul(a, x))
+
+
+@samples(Sample(2.0, Real((), 0.3, 5.0)))
+def pdtr(k: Any, m: Any) -> Variable:
+    """Distribution function of the Poisson distribution, element by element.
+
+    Parameters
+    ----------
+    k : Variable, array or number, real, not negative
+        How many events at most; rounded down, so it gets no gradient.
+    m : Variable, array or number, real, positive
+        The mean. Broadcast against `k`.
+
+    Returns
+    -------
+    Variable, the broadcast shape
+        ``gammaincc(floor(k) + 1, m)``.
+
+    Examples
+    --------
+    >>> F.pdtr(0.0, Variable(np.array([0.5, 1.0])))
+    variable([0.60653066 0.36787944])
+    """
+    k, m = floats(k, m)
+    count = k.data if isinstance(k, Variable) else k
+    owner = backend_of(count)
+    whole = math.floor(count) if owner is None else owner.xp.asarray(owner.xp.floor(count))
+    return gammaincc(add(whole, 1.0), m)
 
 
 _RATIOS = (

@@ -102,9 +102,10 @@ def gamma_by_formula(xp: Any, x: Array) -> Array:
     part = _part(xp, x)
     odd = xp.remainder(xp.where(xp.isinf(x), xp.zeros_like(x), x) - part, 2.0)
     sine = xp.sin(math.pi * part) * (1.0 - 2.0 * odd)
-    pole = (sine == 0.0) & (x < 0.5)
-    reflected = (math.pi / xp.where(pole, xp.ones_like(sine), sine)) / y
-    y = xp.where(x >= 0.5, y, reflected)
+    left = x < 0.5
+    pole = (sine == 0.0) & left
+    reflected = (math.pi / xp.where(left & ~pole, sine, xp.ones_like(sine))) / y
+    y = xp.where(left, reflected, y)
     y = xp.where(pole, xp.full_like(x, math.nan), y)
     return xp.where(x == 0.0, 1.0 / xp.where(x == 0.0, x, xp.ones_like(x)), y)
 

@@ -63,40 +63,12 @@ _add(
 _add(
     _COMPILED_SPECIAL,
     """
-    scipy.special.cosdg
-    scipy.special.cosm1
-    scipy.special.cotdg
-    scipy.special.ellipk
-    scipy.special.ellipkm1
-    scipy.special.exp1
-    scipy.special.expi
-    scipy.special.j0
-    scipy.special.j1
-    scipy.special.k0
-    scipy.special.k0e
-    scipy.special.k1
-    scipy.special.k1e
-    scipy.special.loggamma
-    scipy.special.rgamma
-    scipy.special.sindg
-    scipy.special.spence
-    scipy.special.tandg
-    scipy.special.y0
-    scipy.special.y1
     scipy.special.zetac
     scipy.special.gammainccinv
     scipy.special.gammaincinv
-    scipy.special.inv_boxcox
-    scipy.special.inv_boxcox1p
-    scipy.special.poch
     scipy.special.betaincinv
-    scipy.special.gdtr
-    scipy.special.gdtrc
     scipy.special.hyp1f1
     scipy.special.chdtri, in the last
-    scipy.special.expn, in x
-    scipy.special.pdtr, in m
-    scipy.special.yn, in x
     """,
 )
 _add(
