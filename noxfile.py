@@ -303,6 +303,22 @@ def consumers(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site in docs/_build/html: a warning is an error, and so is a link to nowhere within it.
+
+    `-- external` looks up the links that lead out of it instead, which needs the network.
+    """
+    session.install("-e", ".[docs]")
+    env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    build = ("python", "-m", "sphinx", "--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
+    if "external" in session.posargs:
+        session.run(*build, "--builder", "linkcheck", "docs", "docs/_build/links", env=env)
+        return
+    session.run(*build, *session.posargs, "docs", "docs/_build/html", env=env)
+    session.run("python", "docs/site/links.py", "docs/_build/html")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and the direction of imports."""
     session.install("-e", ".[lint]")

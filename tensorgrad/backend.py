@@ -289,14 +289,14 @@ class Backend:
 
         Parameters
         ----------
-        x : array, shape (*lead, *lengths)
+        x : array, shape ``(*lead, *lengths)``
             Each of `lengths` is that of one axis of the kernel.
         kernel, stride, dilation : tuple of int
             Its lengths, its steps from place to place, and those from one element of it to the next.
 
         Returns
         -------
-        array, shape (*lead, *kernel, *counts)
+        array, shape ``(*lead, *kernel, *counts)``
             It may share the memory of `x`, and elements of its own: read only.
         """
         axes = len(kernel)

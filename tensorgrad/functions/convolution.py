@@ -331,7 +331,7 @@ def conv_transpose2d(  # noqa: PLR0917  # the signature is the book's
 
     Returns
     -------
-    Variable, shape (N, OC, *outsize)
+    Variable, shape ``(N, OC, *outsize)``
         By default ``(H - 1) stride + dilation (KH - 1) + 1 - 2 pad`` high.
 
     Raises
@@ -385,7 +385,7 @@ def conv_transpose3d(  # noqa: PLR0917  # the signature is the book's
 
     Returns
     -------
-    Variable, shape (N, OC, *outsize)
+    Variable, shape ``(N, OC, *outsize)``
 
     Raises
     ------

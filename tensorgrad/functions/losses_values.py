@@ -236,7 +236,7 @@ def kl_div_loss(log_p: Any, t: Any, log_target: bool = False, reduction: str = "
     Sample(Real((3,)), Real((3,))),
 )
 def cosine_similarity(x0: Any, x1: Any, axis: int = -1, eps: float = 1e-8) -> Variable:
-    """Cosine of the angle between vectors: ``x0 . x1 / (|x0| |x1|)``.
+    """Cosine of the angle between vectors: ``sum(x0 * x1) / (|x0| |x1|)``.
 
     Parameters
     ----------
