@@ -176,7 +176,10 @@ def pages_of_functions(names: list[Name], where: dict[str, str]) -> dict[str, st
     written = {}
     for file, title, modules in FUNCTIONS:
         parts = [heading(title), ".. py:currentmodule:: tensorgrad.functions\n"]
-        parts += [section(prefix + module, origins.pop(prefix + module), where) for module in modules.split()]
+        here = [prefix + module for module in modules.split()]
+        if file == "functions-special":  # and all others of that name
+            here += sorted(m for m in origins.keys() - set(here) if m.startswith(f"{prefix}special_"))
+        parts += [section(module, origins.pop(module), where) for module in here]
         written[file] = "\n".join(parts)
     if origins:
         raise LookupError(f"docs/site/reference.py: the table FUNCTIONS has no page for {sorted(origins)}")
