@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad import fft as fft
     from tensorgrad import graphs as graphs
     from tensorgrad import layers as layers
+    from tensorgrad import migration as migration
     from tensorgrad import models as models
     from tensorgrad import optimizers as optimizers
     from tensorgrad import special as special
@@ -78,8 +79,8 @@ __getattr__, __dir__ = later(
         "training": "Trainer",
     },
     submodules=(
-        "dataloaders datasets distributed exporting fft graphs layers models optimizers special testing "
-        "tools training transforms utils"
+        "dataloaders datasets distributed exporting fft graphs layers migration models optimizers special "
+        "testing tools training transforms utils"
     ),
     otherwise=(toplevel.find, toplevel.names),
 )
