@@ -215,7 +215,10 @@ def backends(session: nox.Session, backend: str) -> None:
     elif backend in ("jax", "dpnp"):
         names = ("ops", "backends", "inplace", "masks", "operators", "indexing", "derivatives", "complex")
         names += ("autocast",)
-        names += ("against_jax", "capture") if backend == "jax" else ("layers", "conv_layers", "models")
+        if backend == "jax":
+            names += ("against_jax", "capture", "migration")
+        else:
+            names += ("layers", "conv_layers", "models")
         paths = [f"tests/test_{name}.py" for name in names]
         paths += ["tests/test_examples_training.py::test_the_same_script_on_every_backend"]
         if backend == "dpnp":  # of the optimizers the trajectories: all takes a minute
