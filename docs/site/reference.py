@@ -67,6 +67,7 @@ MODULES = (
     ("cuda", "The GPU through CuPy", "tensorgrad.cuda"),
     ("tools", "Instruments", "tensorgrad.tools"),
     ("exporting", "ONNX files", "tensorgrad.exporting"),
+    ("migration", "Weights of PyTorch and JAX", "tensorgrad.migration"),
     ("testing", "Test kit", "tensorgrad.testing"),
     ("graphs", "Pictures of graphs", "tensorgrad.graphs"),
     ("utils", "Tools of the book", "tensorgrad.utils"),
