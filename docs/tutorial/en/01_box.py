@@ -2,8 +2,8 @@
 1. A box for an array
 =====================
 
-Gradients need a place to live. In tensorgrad that place is the ``Variable``: a box with an array in
-it, and room for what we will want to know about the array later.
+Gradients need a place to live. In tensorgrad that place is the ``Variable``: a box
+with an array in it, and room for what we will want to know about the array later.
 
 **What you learn**
 
@@ -18,7 +18,8 @@ You need to know Python and NumPy. (Steps 1, 9 and 19 of the book.)
 # An array in a box
 # -----------------
 #
-# Every page begins with the same imports: NumPy for arrays, matplotlib for pictures, and tensorgrad.
+# Every page begins with the same imports: NumPy for arrays, matplotlib for pictures,
+# and tensorgrad.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,9 +34,9 @@ print("the array itself:", x.data)
 print("no copy was made:", x.data is data)
 
 # %%
-# ``x.data`` is the array that you put in, not a copy of it. What you know from arrays can be asked of
-# the box too, and there are two things that an array does not have: a name, and a place for a
-# gradient. That place is empty so far.
+# ``x.data`` is the array that you put in, not a copy of it. What you know from arrays
+# can be asked of the box too, and there are two things that an array does not have: a
+# name, and a place for a gradient. That place is empty so far.
 
 print("shape", x.shape, "| axes", x.ndim, "| elements", x.size, "| type", x.dtype)
 print("name", x.name, "| gradient", x.grad)
@@ -50,8 +51,8 @@ print(x)
 # Only arrays go in
 # -----------------
 #
-# A number or a list is no array, and a box that took either would have to guess: which library, which
-# type? So it refuses, and says what to do.
+# A number or a list is no array, and a box that took either would have to guess: which
+# library, which type? So it refuses, and says what to do.
 
 try:
     Variable(1.0)
@@ -59,7 +60,8 @@ except TypeError as error:
     print(error)
 
 # %%
-# ``np.array(1.0)`` is an array with no axes, which is how a single number is written here.
+# ``np.array(1.0)`` is an array with no axes, which is how a single number is written
+# here.
 
 half = Variable(np.array(0.5))
 print(half, half.shape, half.item())
@@ -76,8 +78,8 @@ print(y)
 print(tg.sqrt(y))
 
 # %%
-# Types are kept. In float32, a Python number such as ``2.0`` goes along with the array: nothing
-# becomes float64 behind your back.
+# Types are kept. In float32, a Python number such as ``2.0`` goes along with the array:
+# nothing becomes float64 behind your back.
 
 small = Variable(np.array([1.0, 2.0], dtype=np.float32))
 print((2.0 * small + 1.0).dtype)
@@ -86,19 +88,20 @@ print((2.0 * small + 1.0).dtype)
 # The array decides who computes
 # ------------------------------
 #
-# tensorgrad has no array type of its own. It takes the arrays of NumPy, CuPy, PyTorch, JAX, dpnp,
-# Dask and others, and every operation is done by the library that its array came from. ``v.to(name)``
-# moves a box to another library. Here it is array-api-strict (``pip install array-api-strict``), a
-# small one that has exactly what the `Array API standard <https://data-apis.org/array-api/latest/>`_
-# asks for and nothing more.
+# tensorgrad has no array type of its own. It takes the arrays of NumPy, CuPy, PyTorch,
+# JAX, dpnp, Dask and others, and every operation is done by the library that its array
+# came from. ``v.to(name)`` moves a box to another library. Here it is array-api-strict
+# (``pip install array-api-strict``), a small one that has exactly what the
+# `Array API standard <https://data-apis.org/array-api/latest/>`_ asks for and nothing
+# more.
 
 moved = x.to("array_api_strict")
 square = moved * moved
 print(type(x.data).__module__, "->", type(square.data).__module__)
 
 # %%
-# Two libraries in one calculation would need a copy from one to the other. That can be slow, so it
-# never happens silently.
+# Two libraries in one calculation would need a copy from one to the other. That can be
+# slow, so it never happens silently.
 
 try:
     x + moved
@@ -109,9 +112,10 @@ except TypeError as error:
 # A box is an array, too
 # ----------------------
 #
-# The standard lets any array say which functions belong to it, by ``x.__array_namespace__()``. Code
-# that begins with this question runs on every library. Here is the softplus function,
-# :math:`\log(1 + e^x)`, in a form that does not overflow for large :math:`x`:
+# The standard lets any array say which functions belong to it, by
+# ``x.__array_namespace__()``. Code that begins with this question runs on every
+# library. Here is the softplus function, :math:`\log(1 + e^x)`, in a form that does not
+# overflow for large :math:`x`:
 
 
 def softplus(x):
@@ -123,12 +127,13 @@ print(softplus(np.array([-1000.0, 0.0, 1000.0])))
 print(softplus(Variable(np.array([-1000.0, 0.0, 1000.0]))))
 
 # %%
-# ``softplus`` knows nothing of tensorgrad, and yet it takes a Variable: a Variable answers the
-# question as arrays do. What it answers with is a set of functions that compute the same *and
-# remember how*. That memory is what the box is for, and what the next page is about.
+# ``softplus`` knows nothing of tensorgrad, and yet it takes a Variable: a Variable
+# answers the question as arrays do. What it answers with is a set of functions that
+# compute the same *and remember how*. That memory is what the box is for, and what the
+# next page is about.
 #
-# Here is what it leads to. We ask for the values of softplus, and with one more line for its slope
-# everywhere. We never wrote down a derivative.
+# Here is what it leads to. We ask for the values of softplus, and with one more line
+# for its slope everywhere. We never wrote down a derivative.
 
 x = Variable(np.linspace(-6.0, 6.0, 121))
 y = softplus(x)
@@ -143,7 +148,8 @@ axes.legend()
 plt.show()
 
 # %%
-# The slope of softplus is known: it is the sigmoid, :math:`1 / (1 + e^{-x})`. Are we right?
+# The slope of softplus is known: it is the sigmoid, :math:`1 / (1 + e^{-x})`. Are we
+# right?
 
 sigmoid = 1.0 / (1.0 + np.exp(-x.data))
 error = np.abs(x.grad.data - sigmoid).max()
@@ -154,7 +160,8 @@ assert error < 1e-12
 # What you have now
 # -----------------
 #
-# - ``Variable(array)``: the array in ``data``, a place for the gradient in ``grad``, a ``name``.
+# - ``Variable(array)``: the array in ``data``, a place for the gradient in ``grad``, a
+#   ``name``.
 # - The array's own library computes, and its types are kept.
 # - Code for the Array API runs on Variables, and its derivative comes with it.
 #

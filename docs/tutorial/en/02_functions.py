@@ -2,9 +2,9 @@
 2. Functions and the graph
 ==========================
 
-A gradient is computed by going backwards through a calculation. For that, somebody must remember
-the calculation. On this page we first do this by hand, then let objects do it, and then the
-library.
+A gradient is computed by going backwards through a calculation. For that, somebody
+must remember the calculation. On this page we first do this by hand, then let objects
+do it, and then the library.
 
 **What you learn**
 
@@ -38,31 +38,33 @@ y = np.exp(b)
 print(f"a = {a}, b = {b}, y = {y:.6f}")
 
 # %%
-# Backwards, we ask at every place: if this value grows by a little, how much does :math:`y` grow? For
-# :math:`y` itself the answer is 1. For the others it is the answer of the place that follows, times
-# the derivative of the step in between. That is the chain rule, read from the left:
+# Backwards, we ask at every place: if this value grows by a little, how much does
+# :math:`y` grow? For :math:`y` itself the answer is 1. For the others it is the answer
+# of the place that follows, times the derivative of the step in between. That is the
+# chain rule, read from the left:
 #
 # .. math::
 #
-#    \frac{dy}{dx} = \frac{dy}{dy} \cdot \frac{dy}{db} \cdot \frac{db}{da} \cdot \frac{da}{dx}
+#    \frac{dy}{dx} = \frac{dy}{dy} \, \frac{dy}{db} \, \frac{db}{da} \, \frac{da}{dx}
 
 gy = 1.0
 gb = gy * np.exp(b)  # the derivative of exp is exp
 ga = gb * -1.0
 gx = ga * 2 * x
 print(f"gb = {gb:.6f}, ga = {ga:.6f}, gx = {gx:.6f}")
-print(f"and by the formula -2 x exp(-x^2): {-2 * x * np.exp(-(x**2)):.6f}")
+print(f"by the formula, -2 x exp(-x^2): {-2 * x * np.exp(-(x**2)):.6f}")
 
 # %%
-# Two things are worth a second look. The walk back needs values from the way there: ``b`` and ``x``.
-# And each line needs to know only its own step. So a step can be an object that computes forwards,
-# keeps what it needs, and knows the way back.
+# Two things are worth a second look. The walk back needs values from the way there:
+# ``b`` and ``x``. And each line needs to know only its own step. So a step can be an
+# object that computes forwards, keeps what it needs, and knows the way back.
 #
 # A step as an object
 # -------------------
 #
-# That object is a ``Function``. ``forward`` gets arrays and returns an array. ``backward`` gets the
-# gradient of the output and returns that of the input. It finds its inputs in ``self.inputs``.
+# That object is a ``Function``. ``forward`` gets arrays and returns an array.
+# ``backward`` gets the gradient of the output and returns that of the input. It finds
+# its inputs in ``self.inputs``.
 
 
 class Square(Function):
@@ -92,8 +94,8 @@ class Exponential(Function):
 
 
 # %%
-# ``self.xp`` is the library of the array that came in: with it the function runs on every library. An
-# object is called like a function, on boxes.
+# ``self.xp`` is the library of the array that came in: with it the function runs on
+# every library. An object is called like a function, on boxes.
 
 x = Variable(np.array(0.5), name="x")
 y = Exponential()(Negative()(Square()(x)))
@@ -103,27 +105,30 @@ print(y)
 # The trace that a calculation leaves
 # -----------------------------------
 #
-# The result is a box, and the box knows where it came from: ``creator`` is the Function that made it.
-# The Function knows its ``inputs``, which are boxes again. So the calculation can be followed
-# upwards, from the result to ``x``:
+# The result is a box, and the box knows where it came from: ``creator`` is the Function
+# that made it. The Function knows its ``inputs``, which are boxes again. So the
+# calculation can be followed upwards, from the result to ``x``:
 
 v = y
 while v.creator is not None:
     (source,) = v.creator.inputs
-    print(f"{v.item():9.6f}  was made by {type(v.creator).__name__:11}  from  {source.item():9.6f}")
+    maker = type(v.creator).__name__
+    print(f"{v.item():9.6f} was made by {maker:11} from {source.item():9.6f}")
     v = source
 print("the walk ends at", v.name)
 
 # %%
-# Boxes, and Functions between them: that is the *graph* of the calculation. Nobody declared it. It
-# came about while Python ran, and that is called *define-by-run*. Loops and branches need no special
-# form, since the graph has what was executed and nothing else.
+# Boxes, and Functions between them: that is the *graph* of the calculation. Nobody
+# declared it. It came about while Python ran, and that is called *define-by-run*. Loops
+# and branches need no special form, since the graph has what was executed and nothing
+# else.
 #
 # The walk back
 # -------------
 #
-# With the graph, the walk that we did by hand is a loop of three lines. ``gradient`` begins with 1,
-# and each Function turns the gradient of its output into that of its input.
+# With the graph, the walk that we did by hand is a loop of three lines. ``gradient``
+# begins with 1, and each Function turns the gradient of its output into that of its
+# input.
 
 gradient = Variable(np.array(1.0))
 v = y
@@ -133,8 +138,8 @@ while v.creator is not None:
     print(f"gradient {gradient.item():9.6f}")
 
 # %%
-# These are the numbers from above. The library's own loop is ``backward``, and it puts the result
-# where the first page left room for it.
+# These are the numbers from above. The library's own loop is ``backward``, and it puts
+# the result where the first page left room for it.
 
 y.backward()
 print("x.grad =", x.grad.item())
@@ -144,9 +149,9 @@ assert np.isclose(x.grad.item(), gx)
 # Ready-made Functions
 # --------------------
 #
-# Of course these three exist already, with more than two hundred others: as operators, in
-# ``tensorgrad`` under the names of the Array API, and in ``tensorgrad.functions`` with all that
-# neural nets need. What we wrote as classes is one line.
+# Of course these three exist already, with more than two hundred others: as operators,
+# in ``tensorgrad`` under the names of the Array API, and in ``tensorgrad.functions``
+# with all that neural nets need. What we wrote as classes is one line.
 
 
 def bell(x):
@@ -173,14 +178,16 @@ axes.legend()
 plt.show()
 
 # %%
-# The sum before ``backward`` is a small trick that we will use often. Each element of ``y`` depends
-# on its own element of ``x`` only, so the gradient of the sum has all 121 slopes at once.
+# The sum before ``backward`` is a small trick that we will use often. Each element of
+# ``y`` depends on its own element of ``x`` only, so the gradient of the sum has all 121
+# slopes at once.
 #
 # Depth is no limit
 # -----------------
 #
-# A first implementation of ``backward`` would call itself, and Python stops that after about a
-# thousand levels. Here it is a loop. Ten thousand Functions in a row are no problem:
+# A first implementation of ``backward`` would call itself, and Python stops that after
+# about a thousand levels. Here it is a loop. Ten thousand Functions in a row are no
+# problem:
 
 x = Variable(np.array(1.0))
 y = x
@@ -194,9 +201,10 @@ assert np.isclose(x.grad.item(), 1.0001**10_000)
 # Loops and branches
 # ------------------
 #
-# A loop whose length depends on a value is an ordinary loop, and an ``if`` an ordinary ``if``. Here
-# is Newton's method for the square root, which goes on until the result is precise enough. The
-# derivative is that of the path that was taken. It should be :math:`\frac{1}{2\sqrt{x}}`.
+# A loop whose length depends on a value is an ordinary loop, and an ``if`` an ordinary
+# ``if``. Here is Newton's method for the square root, which goes on until the result is
+# precise enough. The derivative is that of the path that was taken. It should be
+# :math:`\frac{1}{2\sqrt{x}}`.
 
 
 def root(x):
@@ -211,7 +219,7 @@ for number in (2.0, 9.0, 100.0):
     x = Variable(np.array(number))
     y, steps = root(x)
     y.backward()
-    print(f"root of {number:5}: {y.item():.6f} in {steps} steps, slope {x.grad.item():.6f}")
+    print(f"root {y.item():9.6f} after {steps} steps, slope {x.grad.item():.6f}")
     assert np.isclose(x.grad.item(), 0.5 / np.sqrt(number))
 
 # %%
@@ -219,8 +227,9 @@ for number in (2.0, 9.0, 100.0):
 # -----------------
 #
 # - A ``Function`` has ``forward`` on arrays and ``backward`` on gradients.
-# - Boxes remember their ``creator``, Functions their ``inputs``; together they are the graph.
-# - ``y.backward()`` walks it from the result to the *leaves*, the boxes that you made yourself, and
-#   fills their ``grad``.
+# - Boxes remember their ``creator``, Functions their ``inputs``; together they are the
+#   graph.
+# - ``y.backward()`` walks it from the result to the *leaves*, the boxes that you made
+#   yourself, and fills their ``grad``.
 #
 # **More**: `tensorgrad.Function` in the reference. Next: :doc:`03_branches`.

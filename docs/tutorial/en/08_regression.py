@@ -2,9 +2,9 @@
 8. From a line to a network
 ===========================
 
-A network is a function with many parameters, and training is gradient descent on them. We begin
-with the smallest example, a straight line with two parameters, and change it into a network piece
-by piece.
+A network is a function with many parameters, and training is gradient descent on
+them. We begin with the smallest example, a straight line with two parameters, and
+change it into a network piece by piece.
 
 **What you learn**
 
@@ -19,8 +19,9 @@ by piece.
 # A line
 # ------
 #
-# A hundred points lie about a line, with some noise. We look for :math:`W` and :math:`b` so that
-# :math:`x W + b` comes near them. How near is said by the mean of the squared distances: the *loss*.
+# A hundred points lie about a line, with some noise. We look for :math:`W` and
+# :math:`b` so that :math:`x W + b` comes near them. How near is said by the mean of the
+# squared distances: the *loss*.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,37 +41,37 @@ for step in range(201):
     y = x @ W + b
     loss = F.mean((y - t) ** 2)
     if step % 50 == 0:
-        print(f"step {step:3}: loss {loss.item():.4f}, W = {W.item():.3f}, b = {b.item():.3f}")
+        print(f"{step:3}: loss {loss.item():.4f}, W {W.item():.3f}, b {b.item():.3f}")
     W.cleargrad()
     b.cleargrad()
     loss.backward()
-    W.data = W.data - 0.3 * W.grad.data
-    b.data = b.data - 0.3 * b.grad.data
+    W.data = W.data - 0.1 * W.grad.data
+    b.data = b.data - 0.1 * b.grad.data
 
 # %%
-# The factor 0.3 is the *learning rate*: it sets the length of a step. ``x`` and ``t`` are plain
-# arrays: data need no gradient. ``b`` has one element and is broadcast to a hundred rows, and its
-# gradient is summed back, as the last page showed.
+# The factor 0.1 is the *learning rate*: it sets the length of a step. ``x`` and ``t``
+# are plain arrays: data need no gradient. ``b`` has one element and is broadcast to a
+# hundred rows, and its gradient is summed back, as the last page showed.
 #
-# For a line, the best parameters can be computed in one go. That is a good test: descent must get
-# there.
+# For a line, the best parameters can be computed in one go. That is a good test:
+# descent must get there.
 
 best = np.linalg.lstsq(np.hstack([x, np.ones_like(x)]), t, rcond=None)[0]
-print("least squares: W = {:.3f}, b = {:.3f}".format(*best.ravel()))
+print("least squares: W {:.3f}, b {:.3f}".format(*best.ravel()))
 assert abs(W.item() - best[0].item()) < 0.02
 
 # %%
 # Where a line fails
 # ------------------
 #
-# Now the points follow a sine. Two linear functions in a row would not help: :math:`(x W_1) W_2` is
-# :math:`x (W_1 W_2)`, one linear function. There has to be something bent in between, an *activation
-# function*:
+# Now the points follow a sine. Two linear functions in a row would not help:
+# :math:`(x W_1) W_2` is :math:`x (W_1 W_2)`, one linear function. There has to be
+# something bent in between, an *activation function*:
 #
 # .. math:: y = \tanh(x W_1 + b_1)\, W_2 + b_2
 #
-# Each of the ten hidden values learns to be a bend at a place of its own; the second product adds the
-# bends up.
+# Each of the ten hidden values learns to be a bend at a place of its own; the second
+# product adds the bends up.
 
 t = np.sin(np.pi * x) + noise
 
@@ -96,13 +97,13 @@ for _ in range(1000):
     loss.backward()
     for p in (W1, b1, W2, b2):
         p.data = p.data - 0.2 * p.grad.data
-print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; the noise alone has {np.mean(noise**2):.4f}")
+print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; the noise: {np.mean(noise**2):.4f}")
 
 # %%
-# The weights begin with random numbers. If they all were zero, the hidden values would be the same,
-# so would be their gradients, and ten of them would stay as good as one. How large the numbers are
-# matters as well: from much larger ones the bends would be sharp from the start, and the steps would
-# have to be shorter.
+# The weights begin with random numbers. If they all were zero, the hidden values would
+# be the same, so would be their gradients, and ten of them would stay as good as one.
+# How large the numbers are matters as well: from much larger ones the bends would be
+# sharp from the start, and the steps would have to be shorter.
 #
 # Parameters in order
 # -------------------
@@ -139,10 +140,11 @@ for path, p in model.namedparams():
     print(f"{path:9} {p.shape}")
 
 # %%
-# A ``Model`` is a layer that stands alone. It can describe itself, save itself and draw itself. Our
-# ``Affine`` is there already: ``L.Linear`` needs only its output size, and makes its weights when the
-# first input shows how wide that is. By default they fit data of the size 1; ``initializers`` has
-# other choices. The training loop is short now, and stays like this however large the model becomes.
+# A ``Model`` is a layer that stands alone. It can describe itself, save itself and draw
+# itself. Our ``Affine`` is there already: ``L.Linear`` needs only its output size, and
+# makes its weights when the first input shows how wide that is. By default they fit
+# data of the size 1; ``initializers`` has other choices. The training loop is short
+# now, and stays like this however large the model becomes.
 
 
 class TwoLayers(tg.Model):
@@ -169,11 +171,11 @@ for _ in range(1000):
 print(model.summary(x32))
 
 # %%
-# Layers make their weights in float32, which is what is usual for networks, so the data are float32
-# as well. ``tg.seed`` makes the random weights the same in every run.
+# Layers make their weights in float32, which is what is usual for networks, so the data
+# are float32 as well. ``tg.seed`` makes the random weights the same in every run.
 #
-# What did they learn? On the left the line that is best for the sine, and both networks. On the right
-# how the loss fell.
+# What did they learn? On the left the line that is best for the sine, and both
+# networks. On the right how the loss fell.
 
 grid = np.linspace(-1, 1, 200)[:, np.newaxis]
 line = np.linalg.lstsq(np.hstack([x, np.ones_like(x)]), t, rcond=None)[0]
@@ -207,4 +209,5 @@ assert curve[-1] < 2 * np.mean(noise**2)
 # - An activation function between linear ones makes a network that can bend.
 # - ``Layer`` and ``Model`` find their parameters; ``L.Linear`` makes its own.
 #
-# **More**: `tensorgrad.Layer`, `tensorgrad.Model`, `tensorgrad.models`. Next: :doc:`09_classes`.
+# **More**: `tensorgrad.Layer`, `tensorgrad.Model`, `tensorgrad.models`. Next:
+# :doc:`09_classes`.
