@@ -192,6 +192,23 @@ def test_dropout_and_test_mode_wait_for_nothing():
             F.accuracy(model(given[0]), given[1])
 
 
+def test_cuda_s_random_numbers_follow_from_the_seed_also_beyond_a_checkpoint():
+    backend = get_backend("cupy")
+    found = []
+    for _ in range(2):
+        tg.seed(5)
+        drawn = []
+        for _ in range(2):
+            state = backend.random_state()  # as a checkpoint does, and a file of a run
+            drawn.append(backend.to_numpy(backend.uniform((4,), np.float32)).tolist())
+            backend.set_random_state(state)
+            assert backend.to_numpy(backend.uniform((4,), np.float32)).tolist() == drawn[-1]
+        found.append(drawn)
+    tg.seed(None)
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
 def test_what_waits_is_seen():
     backend = get_backend("cupy")
     v = Variable(backend.from_numpy(np.ones(2)))

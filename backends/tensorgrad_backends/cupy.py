@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +61,7 @@ class CupyBackend(Backend):
         if count == 0:
             raise BackendUnavailableError(_no_device())
         self._counter = Counter()
+        self._seeded = 0  # how often cuRAND got a new seed since `seed`
         self._kernels = {**KERNELS, "dropout": self._counter.dropout}
 
     @property
@@ -142,17 +143,22 @@ class CupyBackend(Backend):
     def seed(self, seed: int) -> None:
         cupy.random.seed(seed)
         self._counter.seed(seed)
+        self._seeded = 0
 
     def random_state(self) -> Any:
-        """cuRAND tells no state: from here on it draws from a seed, itself drawn at random on the host."""
-        seed = secrets.randbits(31)
-        cupy.random.seed(seed)
-        return super().random_state(), seed, self._counter.state
+        """cuRAND tells no state: from here on it draws from a new seed, which follows from the last given."""
+        self._seeded += 1
+        self._seed_anew()
+        return super().random_state(), self._counter.state, self._seeded
 
     def set_random_state(self, state: Any) -> None:
-        drawn_by_numpy, seed, self._counter.state = state
+        drawn_by_numpy, self._counter.state, self._seeded = state
         super().set_random_state(drawn_by_numpy)
-        cupy.random.seed(seed)
+        self._seed_anew()
+
+    def _seed_anew(self) -> None:
+        text = f"{self._counter.state[0]} {self._seeded}".encode()
+        cupy.random.seed(int.from_bytes(blake2b(text, digest_size=4).digest()))
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         with _device(device):
