@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any
 from weakref import ref
 
@@ -69,6 +70,8 @@ class Pass:
         self.leaves: dict[Leaf, tuple[Any, bool]] = {}  # a gradient, and whether it owns its memory
         self.awaited: dict[Leaf, int] = {}  # leaves with hooks, and how many edges may still bring a gradient
         self.masked: set[Any] = set()  # nodes whose gradient is 0 where a value was thrown away
+        self.owner: Backend | None = None  # the backend of `namespace`, the last one that was used
+        self.namespace: Any = None
         self.heap: list[tuple[int, int, Function]] = []
         self.pushed = 0
 
@@ -118,14 +121,14 @@ class Pass:
         """Work until no gradient is under way; what is left in ``leaves`` is the result."""
         heap, table, useful = self.heap, self.table, self.useful
         raw = not self.create_graph
-        special = self.retain_grad or bool(self.watched)
+        retain_grad, stops = self.retain_grad, {node for node, _ in self.watched}
         leaves, masked, retain_graph = self.leaves, self.masked, self.retain_graph
         hooked = self.awaited
         real = None  # the dtype that was last seen not to be complex
         while heap:
             node = heappop(heap)[2]
             gys = table.pop(node)
-            if special or node.cut is not None:
+            if node.cut is not None or retain_grad or node in stops:
                 gys = self._stop_over(node, gys)
                 if gys is None:
                     continue
@@ -140,7 +143,7 @@ class Pass:
             if real is None and node.on_arrays:
                 gxs = self._conjugated(node, gys)
             elif not (raw and node.on_arrays):
-                gxs = self._backward_on_variables(node, gys if node.several else [gys])
+                gxs = self._backward_on_variables(node, gys if node.several else (gys,))
             else:
                 gxs = node.backward(*gys) if node.several else node.backward(gys)
             if gxs.__class__ is not tuple:
@@ -234,10 +237,12 @@ class Pass:
             return g
         return (namespace_of(owner) if isinstance(g, Variable) else owner.xp).conj(g)
 
-    def _backward_on_variables(self, node: Function, gys: list[Any]) -> tuple[Any, ...]:
+    def _backward_on_variables(self, node: Function, gys: Any) -> tuple[Any, ...]:
         """Run a backward with Variables: because it is recorded, or because a user wrote it so."""
         alive: list[Variable] = []
-        view = node.view(namespace_of(node.backend), alive)
+        if node.backend is not self.owner:
+            self.owner, self.namespace = node.backend, namespace_of(node.backend)
+        view = node.view(self.namespace, alive)
         if not isinstance(node, Op):
             given = next(g for g in gys if g is not None)
             gys = [_zeros(spec, given) if g is None else g for g, spec in zip(gys, node.specs, strict=True)]
@@ -245,8 +250,12 @@ class Pass:
             gys = [make_variable(as_array(g), None, 0) for g in gys]
         gxs = view.backward(*gys)
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
-        if self.create_graph and all(g is None or g.__class__ is Variable for g in gxs):
-            return gxs  # the usual case, in half the time
+        if self.create_graph:
+            for g in gxs:
+                if g is not None and g.__class__ is not Variable:
+                    break
+            else:
+                return gxs  # the usual case, in half the time
         return tuple(None if g is None else self._at_level(node, g) for g in gxs)
 
     def _at_level(self, node: Function, g: Any) -> Any:
@@ -299,32 +308,35 @@ class Pass:
             if gys[i] is not None:
                 self.add(leaf, 0, gys[i], False)
                 gys[i] = None
-        if all(g is None for g in gys) or (self.useful is not None and not self._goes_on(node)):
+        useful = self.useful
+        if all(g is None for g in gys):
             return None
+        if useful is not None and not any(e is not None and e[0] in useful for e in node.edges):
+            return None  # no watched value lies above this node
         return gys if node.several else gys[0]
-
-    def _goes_on(self, node: Function) -> bool:
-        """Whether a watched value lies above this node."""
-        return any(edge is not None and edge[0] in self.useful for edge in node.edges)  # type: ignore[operator]
 
     def watch(self, values: list[Edge], start: list[Edge]) -> None:
         """Ask for the gradients of these values, and go nowhere but towards them from `start`."""
         self.watched = dict.fromkeys(values)
-        oldest = min(node.generation for node, _ in values)
-        found: dict[Any, None] = {}
-        stack = [node for node, _ in start]
+        targets = {node for node, _ in values}
+        oldest = min([node.generation for node in targets])
+        found = {node for node, _ in start if node.generation >= oldest}
+        stack = list(found)
         while stack:
             node = stack.pop()
-            if node not in found and node.generation >= oldest:
-                found[node] = None
-                if isinstance(node, Function):
-                    stack += [edge[0] for edge in node.edges if edge is not None]
-        targets = {node for node, _ in values}
-        self.useful = useful = set()
-        for node in sorted(found, key=lambda n: n.generation):
-            edges = node.edges if isinstance(node, Function) else ()
-            if node in targets or any(e is not None and e[0] in useful for e in edges):
-                useful.add(node)
+            if isinstance(node, Leaf):
+                continue
+            for edge in node.edges:
+                if edge is not None and edge[0] not in found and edge[0].generation >= oldest:
+                    found.add(edge[0])
+                    stack.append(edge[0])
+        self.useful = useful = targets & found
+        for node in sorted(found, key=_generation):
+            if not isinstance(node, Leaf) and node not in useful:
+                for edge in node.edges:
+                    if edge is not None and edge[0] in useful:
+                        useful.add(node)
+                        break
 
     def own(self, g: Any) -> Any:
         """The gradient in memory that nothing else refers to."""
@@ -352,6 +364,9 @@ class Pass:
             v.grad = make_variable(total if type(total) in BY_TYPE else as_array(total), None, 0)
         if HOOKED:
             run_hooks(v)
+
+
+_generation = attrgetter("generation")
 
 
 def _zeros(spec: Spec, like: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.core import Variable, namespace_of
 from tensorgrad.core.tree import tree_leaves, tree_map
 from tensorgrad.core.variable import make_variable
-from tensorgrad.derivatives.transforms import Argnums, Linearization, grad, jvp
+from tensorgrad.derivatives.transforms import Argnums, Linearization, grad, vjp
 
 
 def jacobian(
@@ -153,5 +153,6 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> tg.hvp(lambda x: (x**3).sum(), [np.array([1.0, 2.0])], [np.array([1.0, 1.0])])
     (array([ 6., 12.]),)
     """
-    slope = grad(function, range(len(primals)))
-    return jvp(slope, primals, tangents)[1]
+    # The Hessian is symmetric, so one backward over the gradient gives its product.
+    _, pullback = vjp(grad(function, range(len(primals))), *primals)
+    return pullback(tuple(tangents))
