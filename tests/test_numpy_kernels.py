@@ -66,13 +66,24 @@ def test_activations_far_from_zero(name):
     assert np.isfinite(gx).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_near_zero(name, dtype, compare):
+    """Where ``y / x`` has lost its digits, or is 0 / 0, the slope is 1/2."""
+    small = np.array([0.0, -0.0, 1.0, 3.0, 1e5, 1e9], dtype) * np.finfo(dtype).smallest_subnormal
+    compare(ACTIVATIONS[name], np.concatenate([small, -small, numbers(dtype, 30)]))
+    v = Variable(small)
+    ACTIVATIONS[name](v).backward()
+    np.testing.assert_array_equal(v.grad.data, 0.5)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_formula_serves_other_arrays(name):
     backend = get_backend("numpy")
     x = numbers("float32", 6, 4)
     assert backend.kernel(name)(x.T) is None
     assert backend.kernel(name)(x.astype("float16")) is None
-    assert backend.kernel(f"{name}_gradient")(np.broadcast_to(x[:1], x.shape), x) is None
+    assert backend.kernel(f"{name}_gradient")(np.broadcast_to(x[:1], x.shape), x, x) is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -114,3 +125,33 @@ def test_attention_leaves_queries_that_see_nothing_to_the_formula():
     assert get_backend("numpy").kernel("attention")(q, k[:2], k[:2], True, 1.0) is None
     y = F.scaled_dot_product_attention(Variable(q), k[:2], k[:2], causal=True)
     np.testing.assert_array_equal(y.data[:2], 0)
+
+
+def layer_norm(x, gamma, beta):
+    return F.layer_norm(x, gamma, beta)
+
+
+def rms_norm(x, gamma, beta):
+    return F.rms_norm(x, gamma) + beta
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", [layer_norm, rms_norm])
+def test_normalization_of_rows(function, dtype, compare):
+    x = numbers(dtype, 3, 40, 100) + 1
+    gamma, beta = numbers(dtype, 100), numbers(dtype, 2, 100)[1]
+    compare(function, x, gamma, beta)
+    compare(lambda x: function(x, gamma, beta), x)
+    compare(lambda gamma, beta: function(x, gamma, beta), gamma, beta)
+    compare(lambda x: F.layer_norm(x), x)
+
+
+def test_the_formula_serves_other_normalizations():
+    standardize = get_backend("numpy").kernel("standardize")
+    x, ones = numbers("float32", 4, 6), np.ones(6, np.float32)
+    rows = ((4, 6), (1,), (1, 6), 1e-5, True)
+    assert standardize(x, ones, ones, *rows) is not None
+    assert standardize(x.T.copy().T, ones, ones, *rows) is None
+    assert standardize(x, ones.astype("float64"), ones, *rows) is None
+    assert standardize(x, ones[:4], ones[:4], (4, 6), (1,), (4, 1), 1e-5, True) is None
+    assert standardize(x, ones, ones, (4, 6), (0,), (1, 6), 1e-5, True) is None

@@ -19,6 +19,9 @@ from tensorgrad.backend import Array
 _BLOCK = 1 << 15  # elements: a few such arrays fit the L2 cache, and a call costs less than its work
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
+_SMALL = {dtype: np.finfo(dtype).tiny / np.finfo(dtype).eps for dtype in _FLOATS}
+"""What is larger has a half with all its digits."""
+
 KERNELS: dict[str, Callable[..., Any]] = {}
 
 
@@ -80,27 +83,33 @@ def gelu(x: Array) -> Array | None:
 
 
 @kernel
-def gelu_gradient(gy: Array, x: Array) -> Array | None:
-    """``gx = gy ((1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi))``."""
-    erf = _erf()
-    if erf is None or not _served(x, gy):
+def gelu_gradient(gy: Array, x: Array, y: Array) -> Array | None:
+    """``gx = gy (y / x + x exp(-x^2 / 2) / sqrt(2 pi))``."""
+    if not _served(x, gy, y):
         return None
     gx = np.empty_like(x)
     (scratch,) = _scratch(x, 1)
-    for g, a, b in _blocks(gy, x, gx):
-        s = scratch[: a.size]
-        np.multiply(a, a, out=s)
-        s *= -0.5
-        np.exp(s, out=s)
-        s *= a
-        s *= _DENSITY
-        np.multiply(a, _SQRT_HALF, out=b)
-        erf(b, out=b)
-        b += 1
-        b *= 0.5
-        b += s
-        b *= g
+    with np.errstate(invalid="ignore"):
+        for g, a, v, b in _blocks(gy, x, y, gx):
+            s = scratch[: a.size]
+            _factor(v, a, b, s)
+            np.multiply(a, a, out=s)
+            s *= -0.5
+            np.exp(s, out=s)
+            s *= a
+            s *= _DENSITY
+            b += s
+            b *= g
     return gx
+
+
+def _factor(y: Array, x: Array, out: Array, scratch: Array) -> None:
+    """The s of ``y = x s``, which is 1/2 where x is too small for a quotient."""
+    np.divide(y, x, out=out)
+    np.abs(x, out=scratch)
+    small = scratch < _SMALL[x.dtype]
+    if small.any():
+        out[small] = 0.5
 
 
 # tanh_gelu(x) is x sigmoid(2 u) with u = c (x + d x^3): exp takes half the time of tanh.
@@ -132,22 +141,17 @@ def tanh_gelu(x: Array) -> Array | None:
 
 
 @kernel
-def tanh_gelu_gradient(gy: Array, x: Array) -> Array | None:
-    """``gx = gy s (1 + x (1 - s) 2 u')`` with ``s = 1 / (1 + exp(-2 u))``."""
-    if not _served(x, gy):
+def tanh_gelu_gradient(gy: Array, x: Array, y: Array) -> Array | None:
+    """``gx = gy s (1 + x (1 - s) 2 u')`` with ``s = y / x``."""
+    if not _served(x, gy, y):
         return None
     gx = np.empty_like(x)
     (scratch,) = _scratch(x, 1)
-    with np.errstate(over="ignore"):
-        for g, a, b in _blocks(gy, x, gx):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for g, a, v, b in _blocks(gy, x, y, gx):
             slope = scratch[: a.size]
+            _factor(v, a, b, slope)
             np.multiply(a, a, out=slope)
-            np.multiply(slope, -_CUBIC, out=b)
-            b -= _SCALE
-            b *= a
-            np.exp(b, out=b)
-            b += 1
-            np.divide(1, b, out=b)
             slope *= 3 * _CUBIC
             slope += _SCALE
             slope *= a
@@ -179,19 +183,100 @@ def silu(x: Array) -> Array | None:
 
 
 @kernel
-def silu_gradient(gy: Array, x: Array) -> Array | None:
-    """``gx = gy s (1 + x (1 - s))`` with ``s = 1 / (1 + exp(-x))``."""
-    if not _served(x, gy):
+def silu_gradient(gy: Array, x: Array, y: Array) -> Array | None:
+    """``gx = gy s (1 + x (1 - s))`` with ``s = y / x``."""
+    if not _served(x, gy, y):
         return None
     gx = np.empty_like(x)
-    with np.errstate(over="ignore"):
-        for g, a, b in _blocks(gy, x, gx):
-            np.negative(a, out=b)
-            np.exp(b, out=b)
-            b += 1
-            np.divide(1, b, out=b)
-            _times_slope(a.copy(), b, g)
+    (scratch,) = _scratch(x, 1)
+    with np.errstate(invalid="ignore"):
+        for g, a, v, b in _blocks(gy, x, y, gx):
+            slope = scratch[: a.size]
+            _factor(v, a, b, slope)
+            np.copyto(slope, a)
+            _times_slope(slope, b, g)
     return gx
+
+
+# -- normalisation of rows -----------------------------------------------------------------------
+
+
+def _rows(x: Array, parameters: list[Any], view: Any, axes: Any, spread: Any) -> tuple[int, int] | None:
+    """How many rows and how long, where statistics and parameters are those of rows; None otherwise."""
+    first = len(view) - len(axes)
+    if axes != tuple(range(first, len(view))) or spread != (*(1,) * first, *view[first:]):
+        return None
+    if x.size == 0 or not _served(x) or any(p.dtype != x.dtype for p in parameters if _is_array(p)):
+        return None
+    return math.prod(view[:first]), math.prod(view[first:])
+
+
+def _is_array(parameter: Any) -> bool:
+    """It is a number where there is none, and None where no gradient needs it."""
+    return parameter is not None and not isinstance(parameter, float)
+
+
+@kernel
+def standardize(  # noqa: PLR0917  # what the op has
+    x: Array, gamma: Any, beta: Any, view: Any, axes: Any, spread: Any, eps: float, centred: bool
+) -> tuple[Array, ...] | None:
+    """``y = (x - m) r gamma + beta``, and m, the variance and r; m is 0 where x is not centred."""
+    rows = _rows(x, [gamma, beta], view, axes, spread)
+    if rows is None:
+        return None
+    v = x.reshape(rows)
+    mean = np.add.reduce(v, axis=1, keepdims=True) if centred else np.zeros((rows[0], 1), x.dtype)
+    mean /= rows[1]
+    y = v - mean if centred else v.copy()
+    var = np.einsum("ij,ij->i", y, y)[:, None]
+    var /= rows[1]
+    r = var + eps
+    np.sqrt(r, out=r)
+    np.divide(1, r, out=r)
+    y *= r
+    if _is_array(gamma):
+        y *= gamma.reshape(-1)
+    if _is_array(beta):
+        y += beta.reshape(-1)
+    kept = tuple([1 if i in axes else n for i, n in enumerate(view)])
+    return y.reshape(x.shape), mean.reshape(kept), var.reshape(kept), r.reshape(kept)
+
+
+@kernel
+def standardize_gradient(  # noqa: PLR0917  # what the op has
+    gy: Array,
+    x: Array,
+    gamma: Any,
+    mean: Array,
+    r: Array,
+    view: Any,
+    axes: Any,
+    spread: Any,
+    centred: bool,
+    needs: tuple[bool, ...],
+) -> tuple[Array | None, ...] | None:
+    """The gradients of x, gamma and beta, of those that are needed: see `Standardize`."""
+    rows = _rows(x, [gamma], view, axes, spread)
+    if rows is None or not _served(gy, x):
+        return None
+    g, r = gy.reshape(rows), r.reshape(-1, 1)
+    xhat = x.reshape(rows) - mean.reshape(-1, 1)
+    xhat *= r
+    ggamma = np.einsum("ij,ij->j", g, xhat) if needs[1] else None
+    gbeta = np.add.reduce(g, axis=0) if needs[2] else None
+    if not needs[0]:
+        return None, ggamma, gbeta
+    gx = g * gamma.reshape(-1) if _is_array(gamma) else g.copy()
+    dots = np.einsum("ij,ij->i", gx, xhat)[:, None]
+    dots /= rows[1]
+    if centred:
+        means = np.add.reduce(gx, axis=1, keepdims=True)
+        means /= rows[1]
+        gx -= means
+    xhat *= dots
+    gx -= xhat
+    gx *= r
+    return gx.reshape(x.shape), ggamma, gbeta
 
 
 # -- attention -----------------------------------------------------------------------------------
@@ -218,7 +303,7 @@ def attention(q: Array, k: Array, v: Array, causal: bool, scale: float) -> tuple
     p -= top
     np.exp(p, out=p)
     p /= np.add.reduce(p, axis=-1, keepdims=True)
-    return p @ v, p
+    return _product(p, v, v), p
 
 
 @kernel
@@ -229,14 +314,27 @@ def attention_gradient(  # noqa: PLR0917  # what the op has saved, and its setti
     if p.dtype not in _FLOATS or gy.dtype != p.dtype or v.dtype != p.dtype:
         return None
     to_q, to_k, to_v = needs
-    gv = p.swapaxes(-1, -2) @ gy if to_v else None
+    gv = _product(p.swapaxes(-1, -2), gy, v) if to_v else None
     if not (to_q or to_k):
         return None, None, gv
     gs = gy @ v.swapaxes(-1, -2)
     gs -= np.einsum("...ij,...ij->...i", p, gs)[..., None]
     gs *= p
     gs *= scale
-    return gs @ k if to_q else None, gs.swapaxes(-1, -2) @ q if to_k else None, gv
+    gq = _product(gs, k, q) if to_q else None
+    return gq, _product(gs.swapaxes(-1, -2), q, k) if to_k else None, gv
+
+
+def _product(a: Array, b: Array, like: Array | None) -> Array:
+    """``a @ b`` with its axes in memory as those of `like`, if that is there and has that shape.
+
+    Heads are an axis that was moved to the front: where it lies in memory as before, what moves it back
+    copies nothing.
+    """
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    if like is None or like.shape != shape or like.strides[-1] != like.itemsize:
+        return np.matmul(a, b)
+    return np.matmul(a, b, out=np.empty_like(like))
 
 
 # -- recurrent networks --------------------------------------------------------------------------

@@ -85,7 +85,7 @@ _DENSITY = 1 / math.sqrt(2 * math.pi)  # of the standard normal at 0
 class GELU(Op):
     """``y = x P(x)``, P the standard normal's distribution; ``dy/dx = P(x) + x P'(x)``."""
 
-    saves = Input(0)
+    saves = (Input(0), Output(0))  # y: for the kernel; what comes after most often keeps it as well
     fresh = True
 
     def forward(self, x: Array) -> Array:
@@ -93,8 +93,8 @@ class GELU(Op):
         return x * self._below(x) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        gx = self.fused("gelu_gradient", gy, x)
+        x, y = self.saved
+        gx = self.fused("gelu_gradient", gy, x, y)
         if gx is not None:
             return gx
         density = _DENSITY * self.xp.exp(-0.5 * x * x)
@@ -111,7 +111,7 @@ _TANH_CUBIC = 0.044715
 class TanhGELU(Op):
     """``y = x (1 + t) / 2`` with ``t = tanh(sqrt(2/pi) (x + 0.044715 x**3))``."""
 
-    saves = Input(0)
+    saves = (Input(0), Output(0))  # y: for the kernel; what comes after most often keeps it as well
     fresh = True
 
     def forward(self, x: Array) -> Array:
@@ -119,8 +119,8 @@ class TanhGELU(Op):
         return 0.5 * x * (1 + self._tanh(x)) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        gx = self.fused("tanh_gelu_gradient", gy, x)
+        x, y = self.saved
+        gx = self.fused("tanh_gelu_gradient", gy, x, y)
         if gx is not None:
             return gx
         t = self._tanh(x)
@@ -134,7 +134,7 @@ class TanhGELU(Op):
 class SiLU(Op):
     """``y = x s`` with s the sigmoid of x; ``dy/dx = s (1 + x (1 - s))``."""
 
-    saves = Input(0)
+    saves = (Input(0), Output(0))  # y: for the kernel; what comes after most often keeps it as well
     fresh = True
 
     def forward(self, x: Array) -> Array:
@@ -142,8 +142,8 @@ class SiLU(Op):
         return x * sigmoid_of(self.xp, x) if y is None else y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        gx = self.fused("silu_gradient", gy, x)
+        x, y = self.saved
+        gx = self.fused("silu_gradient", gy, x, y)
         if gx is not None:
             return gx
         s = self.nested(Sigmoid(), x)

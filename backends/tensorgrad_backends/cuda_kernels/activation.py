@@ -10,8 +10,11 @@ from tensorgrad.backend import Array
 from tensorgrad_backends.cuda_kernels.launching import dense, each, serves
 
 
-def _elementwise(name: str) -> Callable[..., Array | None]:
-    def kernel(*xs: Array) -> Array | None:
+def _elementwise(name: str, count: int) -> Callable[..., Array | None]:
+    """The kernel, which takes the first `count` of the arrays that it is offered."""
+
+    def kernel(*offered: Array) -> Array | None:
+        xs = offered[:count]
         if not serves(*xs):
             return None
         y = cupy.empty(xs[0].shape, xs[0].dtype)
@@ -22,4 +25,5 @@ def _elementwise(name: str) -> Callable[..., Array | None]:
 
 
 NAMES = ("gelu", "tanh_gelu", "silu", "softplus")
-KERNELS = {name: _elementwise(name) for base in NAMES for name in (base, f"{base}_gradient")}
+KERNELS = {base: _elementwise(base, 1) for base in NAMES}
+KERNELS |= {f"{base}_gradient": _elementwise(f"{base}_gradient", 2) for base in NAMES}
