@@ -1,6 +1,6 @@
 """The backward engine: gradients flow from the outputs to the leaves, node by node.
 
-Nodes come off a heap by generation, so that each has all its gradients when its turn comes, and nothing
+Nodes come off a heap of generations, so that each has all its gradients when its turn comes, and nothing
 recurses. Gradients travel in a table that belongs to the call. Without ``create_graph`` they are raw
 arrays; with it they are Variables, and the backward is recorded in turn.
 """
@@ -72,8 +72,8 @@ class Pass:
         self.masked: set[Any] = set()  # nodes whose gradient is 0 where a value was thrown away
         self.owner: Backend | None = None  # the backend of `namespace`, the last one that was used
         self.namespace: Any = None
-        self.heap: list[tuple[int, int, Function]] = []
-        self.pushed = 0
+        self.waiting: dict[int, list[Function]] = {}  # nodes with gradients, by their generation, negative
+        self.heap: list[int] = []  # its keys: the highest generation comes first
 
     def add(self, node: Function | Leaf, index: int, g: Any, owned: bool) -> None:
         """Let a gradient arrive at a value."""
@@ -97,8 +97,13 @@ class Pass:
                 gys[index] = g
             else:
                 table[node] = g
-            self.pushed += 1
-            heappush(self.heap, (-node.generation, self.pushed, node))
+            turn = -node.generation
+            level = self.waiting.get(turn)
+            if level is None:
+                self.waiting[turn] = [node]
+                heappush(self.heap, turn)
+            else:
+                level.append(node)
         elif node.several:
             before[index] = g if before[index] is None else before[index] + g
         else:
@@ -119,65 +124,76 @@ class Pass:
 
     def run(self) -> None:  # noqa: C901, PLR0912, PLR0915  # the hot path: a call per step would cost as much
         """Work until no gradient is under way; what is left in ``leaves`` is the result."""
-        heap, table, useful = self.heap, self.table, self.useful
+        heap, waiting, table, useful = self.heap, self.waiting, self.table, self.useful
         raw = not self.create_graph
         retain_grad, stops = self.retain_grad, {node for node, _ in self.watched}
+        special = retain_grad or bool(stops)
         leaves, masked, retain_graph = self.leaves, self.masked, self.retain_graph
         hooked = self.awaited
         real = None  # the dtype that was last seen not to be complex
         while heap:
-            node = heappop(heap)[2]
-            gys = table.pop(node)
-            if node.cut is not None or retain_grad or node in stops:
-                gys = self._stop_over(node, gys)
-                if gys is None:
-                    continue
-            if node.saved is None:
-                raise RuntimeError(
-                    f"backward through {node!r} for the second time: what it had saved was freed by the "
-                    "first. Pass retain_graph=True to the first backward, or compute the output again."
-                )
-            dtype = node.specs[0][1]
-            if dtype is not real:
-                real = None if node.backend.is_complex(dtype) else dtype
-            if real is None and node.on_arrays:
-                gxs = self._conjugated(node, gys)
-            elif not (raw and node.on_arrays):
-                gxs = self._backward_on_variables(node, gys if node.several else (gys,))
-            else:
-                gxs = node.backward(*gys) if node.several else node.backward(gys)
-            if gxs.__class__ is not tuple:
-                gxs = (gxs,)
-            edges = node.edges
-            if len(gxs) != len(edges):
-                raise ValueError(
-                    f"{type(node).__name__}.backward: expected {len(edges)} gradients, one for each "
-                    f"input; got {len(gxs)}"
-                )
-            if node.discards or (masked and node in masked):
-                gxs = self._zeros_stay(node, gys, gxs)
-            if not retain_graph:
-                node.release()
-            for edge, gx in zip(edges, gxs):  # noqa: B905  # the lengths are equal: checked above
-                if edge is None or gx is None:
-                    continue
-                target, index = edge
-                if useful is not None and target not in useful:
-                    continue
-                shape, dtype = target.specs[index]
-                owned = node.fresh
-                if gx.shape != shape or (gx.dtype is not dtype and gx.dtype != dtype):
-                    fitted = self._fit(node, gx, shape, dtype)
-                    owned = owned or fitted is not gx
-                    gx = fitted  # noqa: PLW2901
-                if isinstance(target, Leaf) and target not in leaves:
-                    leaves[target] = (gx, owned)
+            # all of a generation, since gradients come from higher ones alone
+            for node in waiting.pop(heappop(heap)):
+                gys = table.pop(node)
+                if node.cut is not None or (special and (retain_grad or node in stops)):
+                    gys = self._stop_over(node, gys)
+                    if gys is None:
+                        continue
+                if node.saved is None:
+                    raise RuntimeError(
+                        f"backward through {node!r} for the second time: what it had saved was freed by the "
+                        "first. Pass retain_graph=True to the first backward, or compute the output again."
+                    )
+                dtype = node.specs[0][1]
+                if dtype is not real:
+                    real = None if node.backend.is_complex(dtype) else dtype
+                if real is None and node.on_arrays:
+                    gxs = self._conjugated(node, gys)
+                elif not (raw and node.on_arrays):
+                    gxs = self._backward_on_variables(node, gys if node.several else (gys,))
                 else:
-                    self.add(target, index, gx, owned)
-            gys = gx = fitted = None  # gradients do not outlive their node
-            del gxs
-            if hooked:
-                self._arrived(edges)
+                    gxs = node.backward(*gys) if node.several else node.backward(gys)
+                if gxs.__class__ is not tuple:
+                    gxs = (gxs,)
+                edges = node.edges
+                if len(gxs) != len(edges):
+                    raise ValueError(
+                        f"{type(node).__name__}.backward: expected {len(edges)} gradients, one for each "
+                        f"input; got {len(gxs)}"
+                    )
+                if node.discards or (masked and node in masked):
+                    gxs = self._zeros_stay(node, gys, gxs)
+                if not retain_graph:
+                    node.release()
+                for edge, gx in zip(edges, gxs):  # noqa: B905  # the lengths are equal: checked above
+                    if edge is None or gx is None:
+                        continue
+                    target, index = edge
+                    if useful is not None and target not in useful:
+                        continue
+                    shape, dtype = target.specs[index]
+                    owned = node.fresh
+                    if gx.shape != shape or (gx.dtype is not dtype and gx.dtype != dtype):
+                        fitted = self._fit(node, gx, shape, dtype)
+                        owned = owned or fitted is not gx
+                        gx = fitted  # noqa: PLW2901
+                    if isinstance(target, Leaf):
+                        if target in leaves:
+                            self.add(target, index, gx, owned)
+                        else:
+                            leaves[target] = (gx, owned)
+                        continue
+                    turn = -target.generation
+                    if turn in waiting or target.several:
+                        self.add(target, index, gx, owned)
+                    else:  # the first of its generation
+                        table[target] = gx
+                        waiting[turn] = [target]
+                        heappush(heap, turn)
+                gys = gx = fitted = None  # gradients do not outlive their node
+                del gxs
+                if hooked:
+                    self._arrived(edges)
 
     def _arrived(self, edges: tuple[Edge | None, ...]) -> None:
         """Nothing more comes through these edges: deliver to the leaves that are complete now."""
