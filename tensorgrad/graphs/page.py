@@ -14,7 +14,7 @@ from tensorgrad.graphs.notes import Note, Scope
 if TYPE_CHECKING:
     from tensorgrad.graphs.collect import Graph
 
-SCRIPTS = ("layout", "picture", "details", "start")
+SCRIPTS = ("items", "layout", "picture", "details", "start")
 
 
 class Page:

@@ -39,7 +39,7 @@ def opened(browser) -> Iterator[Callable[..., Any]]:
 
     def opened(path: Path, **options: Any) -> Any:
         page = browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **options})
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda message: faults.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("request", lambda request: requests.append(request.url))

@@ -226,6 +226,12 @@ def test_in_a_notebook_it_stands_in_a_frame(browser, path, tmp_path):
     page.close()
 
 
+def test_ops_side_by_side_are_not_put_into_boxes(opened, tmp_path):
+    x = Variable(np.ones(2), name="x")
+    page = opened(Graph([F.exp(x) for _ in range(200)]).page(tmp_path / "wide.html").path)
+    assert titles(page) == ["Exp"] * 200
+
+
 BLOCKS = 1_250
 LARGE = 4 * BLOCKS
 

@@ -62,8 +62,9 @@ def test_there_are_two_without_outputs():
 
 
 @pytest.fixture
-def run(request, tmp_path, browser, screenshots):
+def run(tmp_path, browser, screenshots, monkeypatch):
     """Run a notebook, and leave a picture of what it shows."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel's own shows figures in the cells
 
     def run(name: str) -> Any:
         notebook = executed(next(path for path in NOTEBOOKS if path.stem == name), tmp_path)
