@@ -299,7 +299,8 @@ class SeqDataLoader(DataLoader):
     batch_size : int
     gpu : bool, default False
     **options
-        ``workers``, ``prefetch`` and ``processes`` of `DataLoader`.
+        ``workers``, ``prefetch``, ``processes`` and ``comm`` of `DataLoader`. With `comm` the ranks share the
+        stretches out: `batch_size` is the number of those that this one reads.
 
     Examples
     --------
@@ -314,5 +315,7 @@ class SeqDataLoader(DataLoader):
         super().__init__(dataset, batch_size, shuffle=False, gpu=gpu, **options)
 
     def _chosen(self, number: int) -> Any:
-        stretch = self.data_size // self.batch_size
-        return (np.arange(self.batch_size) * stretch + number) % self.data_size
+        rank, size = (0, 1) if self._sampler is None else (self._sampler.rank, self._sampler.size)
+        stretch = self.data_size // (self.batch_size * size)
+        rows = np.arange(self.batch_size) + rank * self.batch_size
+        return (rows * stretch + number) % self.data_size

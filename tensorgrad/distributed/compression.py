@@ -53,13 +53,16 @@ class CompressedSum:
     Parameters
     ----------
     comm : Communicator
-    x : array, shape (n,), float32 or float64
-        Of a library whose arrays the communicator takes. Overwritten by the mean.
+    x : array, shape (n,), floating or complex
+        Of a library whose arrays the communicator takes. Overwritten by the mean. Complex numbers are pairs.
     kind : {'float16', 'bfloat16'}
     """
 
     def __init__(self, comm: Communicator, x: Any, kind: str) -> None:
         self._comm = comm
+        self._result = x
+        if x.dtype.kind == "c":
+            x = x.view(x.real.dtype)
         self._x = x
         self._format = FORMATS[kind]
         length = -(-x.shape[0] // comm.size)
@@ -86,7 +89,7 @@ class CompressedSum:
         assert self._whole is not None, "the second stage has begun"
         whole = self._format.decode(self._whole.wait())
         self._x[...] = whole.reshape(-1)[: self._x.shape[0]]
-        return self._x
+        return self._result
 
 
 def _padded(x: Any, length: int) -> Any:

@@ -48,6 +48,8 @@ class DistributedOptimizer:
 
     Raises
     ------
+    TypeError
+        If `optimizer` makes a line search.
     ValueError
         If `compression` is none of these, or a number is not positive.
 
@@ -73,6 +75,11 @@ class DistributedOptimizer:
         accumulate: int = 1,
     ) -> None:
         name = type(self).__name__
+        if getattr(optimizer, "line_search", None) is not None:
+            raise TypeError(
+                f"{name}: a line search asks for the loss of all ranks several times in an update. "
+                f"Give {type(optimizer).__name__} without line_search"
+            )
         if compression is not None and compression not in FORMATS:
             raise ValueError(f"{name}: expected compression float16 or bfloat16; got {compression!r}")
         if bucket_size < 1 or accumulate < 1:
@@ -135,6 +142,11 @@ class DistributedOptimizer:
         So `tensorgrad.optimizers.ClipGrad` clips by the norm of the whole gradient.
         """
         self.optimizer.add_hook(hook)
+
+    @property
+    def hooks(self) -> list[Hook]:
+        """Those of the optimizer, in their order."""
+        return self.optimizer.hooks
 
     def params(self) -> list[Variable]:
         """Every parameter, each once."""

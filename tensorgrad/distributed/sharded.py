@@ -126,6 +126,10 @@ class ShardedOptimizer(DistributedOptimizer):
             hook = _ClipOverRanks(hook.max_norm, self.comm)
         self.optimizer.add_hook(hook)
 
+    def greatest(self, number: int) -> int:
+        """The greatest of what the ranks give; a collective, for hooks: each sees a part of the gradients."""
+        return int(self.comm.allreduce(np.array(number), "max"))
+
     def _in_buckets(self, params: list[Variable]) -> list[Bucket]:
         return in_buckets(params, self.comm, self.bucket_size, self.comm.size, flags=False)
 

@@ -381,6 +381,13 @@ class Optimizer:
         self.load_state_dict(saving.from_arrays(npz.read(path)))
 
 
+def rule_of(optimizer: Any) -> Any:
+    """The `Optimizer` in what wraps one, as `Accumulate` does: the one that has the rate."""
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
 def _owner(array: Array) -> Backend:
     owner = backend_of(array)
     assert owner is not None, "the data of a Variable is an array"

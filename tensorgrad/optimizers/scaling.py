@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from tensorgrad.core import Variable
@@ -76,10 +76,13 @@ class GradScaler:
         self.interval = interval
         self.good = 0
         self.skipped = 0
+        self._greatest: Callable[[int], int] = int
 
     def setup(self, optimizer: Optimizer) -> Self:
         """Become the first hook of an optimizer; returns self."""
         optimizer.hooks.insert(0, self._unscale)
+        # Where each rank of a program sees a part of the gradients, all leave an update out, or none does.
+        self._greatest = getattr(optimizer, "greatest", int)
         return self
 
     def scale(self, loss: Variable) -> Variable:
@@ -88,9 +91,10 @@ class GradScaler:
 
     def _unscale(self, params: list[Variable]) -> None:
         """Bring the gradients to their size; take them away after an overflow: nothing is updated then."""
-        if not params:
+        found = self._greatest(_state_of(params))
+        if found == NONE:
             return
-        if not _all_finite(params):
+        if found == OVERFLOW:
             for p in params:
                 p.cleargrad()
             self.factor *= self.backoff
@@ -123,14 +127,18 @@ class GradScaler:
         vars(self).update({name: type(getattr(self, name))(state[name]) for name in _STATE})
 
 
+NONE, FINITE, OVERFLOW = range(3)
 _STATE = ("factor", "growth", "backoff", "interval", "good", "skipped")
 
 
-def _all_finite(params: list[Variable]) -> bool:
+def _state_of(params: list[Variable]) -> int:
+    """Whether there are gradients, and all are finite."""
     total = None
     for p in params:
         grad: Any = p.grad
         xp = p.backend.xp
         finite = xp.all(xp.isfinite(grad.data))
         total = finite if total is None else xp.logical_and(total, finite)
-    return bool(total)
+    if total is None:
+        return NONE
+    return FINITE if total else OVERFLOW

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tensorgrad.optimizers.optimizer import Optimizer
+from tensorgrad.optimizers.optimizer import Optimizer, rule_of
 
 
 class Schedule:
@@ -20,7 +20,7 @@ class Schedule:
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer : Optimizer, or what wraps one
         Its rate is set now, and at each `step`.
 
     Attributes
@@ -46,6 +46,7 @@ class Schedule:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        optimizer = rule_of(optimizer)
         name = getattr(optimizer, "rate_name", None)
         if name is None or name not in vars(optimizer):
             raise TypeError(

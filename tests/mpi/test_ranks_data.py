@@ -65,6 +65,14 @@ def test_a_rank_with_nothing_left_gets_an_empty_batch(comm):
     assert len(x) == len(t) == (1 if comm.rank == comm.size - 1 else 0)
 
 
+def test_the_stretches_of_a_sequence_are_shared_out(comm):
+    data = [(i, i + 1) for i in range(26)]
+    alone = [x.tolist() for x, _ in tg.SeqDataLoader(data, 2 * comm.size)]
+    loader = tg.SeqDataLoader(data, 2, comm=comm)
+    parts = comm.allgather_object([x.tolist() for x, _ in loader])
+    assert [[i for part in batch for i in part] for batch in zip(*parts, strict=True)] == alone
+
+
 def test_a_sampler_of_its_own(comm):
     sampler = D.DistributedSampler(range(10), comm, 2, seed=1)
     first = [part.tolist() for part in sampler]

@@ -209,6 +209,36 @@ def test_running_statistics_begin_alike(comm):
     np.testing.assert_allclose(norm.avg_mean.data, np.full(3, 0.1))
 
 
+@pytest.mark.parametrize("kind", ["DistributedOptimizer", "ShardedOptimizer"])
+def test_schedules_and_scalers_take_it(comm, kind):
+    """The rate is that of the rule inside; an overflow on one rank leaves the update out on all."""
+    w = tg.Parameter(np.ones(3))
+    optimizer = getattr(D, kind)(optimizers.SGD(0.5), comm).setup([w])
+    schedule = optimizers.ExponentialLR(optimizer, 0.5)
+    scaler = optimizers.GradScaler(4.0).setup(optimizer)
+    optimizer.add_hook(optimizers.ClipGrad(0.1))
+    for i in range(4):
+        spoilt = np.inf if i == 1 and comm.rank == comm.size - 1 else 1.0
+        w.cleargrad()
+        scaler.scale(F.sum(w[:2]) * spoilt + F.sum(w[2:])).backward()
+        optimizer.update()
+        schedule.step()
+        assert len(set(comm.allgather_object((scaler.factor, scaler.skipped)))) == 1
+    assert optimizer.optimizer.lr == 0.5**5
+    assert (scaler.factor, scaler.skipped, scaler.good) == (2.0, 1, 2)
+    np.testing.assert_allclose(w.data, 1 - (0.5 + 0.125 + 0.0625) * 0.1 / np.sqrt(3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_compressed_complex_gradients_keep_their_imaginary_parts(comm, kind):
+    w = tg.Parameter(np.array([1 + 2j, 3 - 1j, 0.5j]))
+    optimizer = D.DistributedOptimizer(optimizers.SGD(1.0), comm, compression=kind).setup([w])
+    F.sum(F.real(w * F.conj(w))).backward()
+    want = w.data - w.grad.data
+    optimizer.update()
+    np.testing.assert_allclose(w.data, want, atol=1e-2)
+
+
 def test_states_fit_one_rank(comm):
     _, optimizer = train(comm, RULES["adam"], steps=3)
     state = optimizer.state_dict()
@@ -239,5 +269,7 @@ def test_what_cannot_be(comm):
         D.DistributedOptimizer(rule, comm, compression="int8")
     with pytest.raises(ValueError, match="expected bucket_size >= 1 and accumulate >= 1; got 0 and 1"):
         D.DistributedOptimizer(rule, comm, bucket_size=0)
+    with pytest.raises(TypeError, match=r"line search .* Give LBFGS without line_search"):
+        D.DistributedOptimizer(optimizers.LBFGS(line_search="strong_wolfe"), comm)
     with pytest.raises(RuntimeError, match=r"nothing to update; call setup\(model\) first"):
         D.DistributedOptimizer(rule, comm).update()
