@@ -101,7 +101,7 @@ class Communicator:
         Returns
         -------
         array, shape and dtype of `x`
-            The same bits on every rank. float16 is summed up in float32.
+            The same bits on every rank. Numbers of 16 bits are combined in float32.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Communicator:
         _check_reduction(op, owner, x)
         self._check("allreduce", x, op=op)
         buffer, back = self._buffer(x, owner)
-        if str(buffer.dtype) == "float16" and op in ("sum", "mean", "prod"):
+        if str(buffer.dtype) == "float16":  # MPI knows none
             buffer = buffer.astype(np.float32)
         received = _like(buffer, buffer.shape)
         transfer = self._allreduce(buffer, received, "sum" if op == "mean" else op)
@@ -271,7 +271,7 @@ class Communicator:
         Returns
         -------
         array
-            In the shape and dtype that it was sent in.
+            In the shape and dtype that it was sent in; bfloat16, which NumPy lacks, comes as float32.
         """
         self._check_rank("recv", "source", source)
         received = self._receive(source, tag)
@@ -346,8 +346,8 @@ class Communicator:
         """A contiguous buffer that the transport can read, and a function from one of these to a result."""
         if owner.name == "numpy":
             dtype = x.dtype
-            return np.asarray(x, order="C"), lambda y: np.asarray(y).astype(dtype, copy=False)
-        buffer = np.asarray(owner.to_numpy(x), order="C")
+            return on_host(owner, x), lambda y: np.asarray(y).astype(dtype, copy=False)
+        buffer = on_host(owner, x)
         device = owner.device(x)
 
         def back(y: Any) -> Any:
@@ -365,6 +365,12 @@ class Communicator:
     def _check_rank(self, name: str, what: str, rank: int) -> None:
         if not 0 <= rank < self.size:
             raise ValueError(f"{name}: expected {what} from 0 to {self.size - 1}; got {rank}")
+
+
+def on_host(owner: Backend, x: Array) -> np.ndarray[Any, Any]:
+    """A contiguous NumPy array of what an array holds; bfloat16, of which MPI knows nothing, as float32."""
+    array = np.asarray(owner.to_numpy(x), order="C")
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _like(buffer: Any, shape: tuple[int, ...]) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tensorgrad import distributed as D
-from tensorgrad.communicator import Communicator
+from tensorgrad.communicator import Communicator, on_host
 from tensorgrad.distributed import mpi
+from tensorgrad.testing.arrays import to_numpy
 
 LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "MPI_LOCALNRANKS", "PMIX_RANK")
 
@@ -109,6 +110,16 @@ def test_bfloat16_is_the_nearest_to_even():
     assert np.isinf(decode(encode(np.array([3.4e38], np.float32)))).all()  # beyond the largest
     draws = np.random.default_rng(0).normal(size=1000).astype(np.float32)
     assert np.abs(decode(encode(draws)) / draws - 1).max() <= 2.0**-8
+
+
+def test_arrays_of_half_precision_go_in_a_dtype_that_mpi_knows(backend, half):
+    x = backend.from_numpy(np.array([1.0, 2.5], np.float32))
+    x = backend.xp.astype(x, getattr(backend.xp, half))
+    assert on_host(backend, x).dtype.name in {"float16", "float32"}
+    comm = D.LocalCommunicator()
+    for y in (comm.allreduce(x, "max"), comm.allgather(x)[0, ...], comm.broadcast(x)):
+        assert y.dtype == x.dtype
+        np.testing.assert_array_equal(to_numpy(y).astype(np.float32), [1.0, 2.5])
 
 
 def test_float16_beyond_its_range_is_infinite():

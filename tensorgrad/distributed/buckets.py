@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.backend import Backend
-from tensorgrad.communicator import Communicator
+from tensorgrad.communicator import Communicator, on_host
 from tensorgrad.core import Variable
 from tensorgrad.core.variable import make_variable
 
@@ -50,7 +50,7 @@ class Bucket:
         self.flags = flags
         self.owner: Backend = params[0].backend
         self.direct = comm.takes(self.owner)
-        self.dtype: Any = params[0].dtype if self.direct else _on_host(self.owner, params[0].data).dtype
+        self.dtype: Any = params[0].dtype if self.direct else on_host(self.owner, params[0].data).dtype
         self.request: Any = None
         self.clear()
 
@@ -77,7 +77,7 @@ class Bucket:
     def flat(self, array: Any) -> Any:
         """An array of a parameter as it stands in the buffer."""
         if not self.direct:
-            array = _on_host(self.owner, array)
+            array = on_host(self.owner, array)
         return array.reshape(-1)
 
     def put(self, slot: Slot, g: Any) -> None:
@@ -126,10 +126,6 @@ class Bucket:
         if part.dtype != p.dtype:
             part = self.owner.xp.astype(part, p.dtype)
         p.grad = make_variable(part, None, 0)
-
-
-def _on_host(owner: Backend, array: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(owner.to_numpy(array), order="C")
 
 
 def in_buckets(

@@ -32,6 +32,9 @@ def test_allreduce_of_every_dtype(comm):
         y = comm.allreduce(np.array([1, 2], dtype) * (comm.rank + 1))
         assert y.dtype == dtype
         np.testing.assert_array_equal(y, np.array([1, 2], dtype) * sum(range(1, comm.size + 1)))
+    for op, want in (("max", comm.size), ("min", 1)):
+        half = comm.allreduce(np.array([comm.rank + 1], np.float16), op)
+        assert (half.dtype, half[0]) == (np.float16, want)
     scalar = comm.allreduce(np.array(1.0))
     assert scalar.shape == ()
     assert comm.allreduce(np.empty((0, 3))).shape == (0, 3)
