@@ -123,7 +123,7 @@ def tests_cpu(session: nox.Session) -> None:
 
 @nox.session(name="tests-mpi")
 def tests_mpi(session: nox.Session) -> None:
-    """Run the tests of tensorgrad.distributed under mpiexec, on 2 and on 4 ranks, and those of faults."""
+    """Run the tests of tensorgrad.distributed under mpiexec: on 2 and on 4 ranks, with faults and devices."""
     session.install("-e", ".[test,mpi]")
     env = {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -136,7 +136,7 @@ def tests_mpi(session: nox.Session) -> None:
     for ranks in ("2", "4"):
         command = ["mpiexec", "-n", ranks, "python", "-m", "pytest", "tests/mpi", *session.posargs]
         session.run(*command, env=env)
-    pytest(session, "tests/test_mpi_faults.py", *session.posargs)
+    pytest(session, "tests/test_mpi_faults.py", "tests/test_mpi_device.py", *session.posargs)
 
 
 @nox.session(name="tests-browser")

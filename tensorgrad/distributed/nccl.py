@@ -1,7 +1,7 @@
 """A communicator over NCCL: CuPy arrays go from GPU to GPU, everything else over MPI.
 
-There was no machine with GPUs to run this on: it is tested against a double whose calls have the signatures
-of CuPy 14.2 with NCCL 2.32.
+There was no machine with GPUs to run this on: it is tested against doubles, on one rank with the signatures
+of CuPy 14.2 and NCCL 2.32, on two ranks with what the calls do to memory.
 """
 
 from __future__ import annotations

@@ -113,6 +113,18 @@ class ndarray:  # noqa: N801  # CuPy's name
     device = property(lambda self: Device(self._number))
     data = property(lambda self: Memory(self._a))
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        a = self._a
+        return {
+            "version": 3,
+            "shape": a.shape,
+            "strides": None if a.flags.c_contiguous else a.strides,
+            "typestr": a.dtype.str,
+            "data": (a.ctypes.data, False),
+            "stream": 1,
+        }
+
     # -- what goes to the host -------------------------------------------------------------------
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:

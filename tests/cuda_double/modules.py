@@ -132,7 +132,7 @@ def _finish(cupy: ModuleType, real: Any) -> None:
         there = isinstance(a, ndarray) and a.device == Device()
         if there and not copy and (dtype is None or a.dtype == dtype) and order is None:
             return a
-        return array(a, dtype=dtype)
+        return array(a, dtype=dtype, order=order or "K")
 
     def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
         return a.get(order=order, out=out, blocking=blocking)

@@ -12,6 +12,8 @@ TOLD: list[tuple[Any, ...]] = []
 
 
 class Event:
+    done = True
+
     def __init__(self, block=False, disable_timing=False, interprocess=False):
         self.recorded = False
 
@@ -26,6 +28,7 @@ class Event:
 class Stream:
     current: ClassVar[list[Any]] = []
     null: ClassVar[Any]
+    ptr = 77
 
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         self.null, self.non_blocking = null, non_blocking
