@@ -6,8 +6,10 @@ any rank ends all of them. Without ``mpiexec`` the communicator is that of a pro
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,11 @@ from tensorgrad.communicator import Communicator
 from tensorgrad.distributed import create_communicator
 
 COMM = create_communicator(debug=True, timeout=120)
+
+if COMM.size > 1:  # a folder for each rank: they would meet where pytest removes those of earlier runs
+    TEMPORARY = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    atexit.register(TEMPORARY.cleanup)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = TEMPORARY.name
 
 
 @pytest.hookimpl(trylast=True)
