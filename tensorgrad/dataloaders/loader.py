@@ -164,6 +164,12 @@ class DataLoader:
             self._ahead[0] = Sent(self._ahead[0].result(), *place)
         return given
 
+    @property
+    def epoch_size(self) -> int:
+        """How many examples an epoch has: those of all ranks, where there are several."""
+        ranks = 1 if self._sampler is None else self._sampler.size
+        return min(self.data_size, self.max_iter * self.batch_size * ranks)
+
     def next(self) -> Batch:
         """The next batch; ``StopIteration`` at the end of an epoch."""
         return self.__next__()

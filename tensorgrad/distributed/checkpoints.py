@@ -11,6 +11,7 @@ from typing import Any
 from tensorgrad.communicator import Communicator
 from tensorgrad.distributed.sharded import ShardedOptimizer, joined
 from tensorgrad.training import checkpoints
+from tensorgrad.training.ranks import on_every_rank
 
 PARTS = "parts"  # of the optimizers: the files beside the checkpoint
 
@@ -57,10 +58,10 @@ def save_checkpoint(
         token = comm.bcast_object(os.urandom(6).hex())
         files = [f"{path.name}.{token}.{r}-of-{comm.size}" for r in range(comm.size)]
         parts = {name: x.local_state() for name, x in cut.items()}
-        _on_every_rank(comm, lambda: checkpoints.write(path.with_name(files[comm.rank]), parts))
+        on_every_rank(comm, lambda: checkpoints.write(path.with_name(files[comm.rank]), parts))
     if comm.is_main:
         written[PARTS] = files
-    _on_every_rank(comm, lambda: _replace(path, written) if comm.is_main else None)
+    on_every_rank(comm, lambda: _replace(path, written) if comm.is_main else None)
 
 
 def _replace(path: Path, written: Mapping[str, Any]) -> None:
@@ -109,7 +110,7 @@ def load_checkpoint(
         if comm.is_main:
             box[0] = checkpoints.read(path)
 
-    _on_every_rank(comm, read)
+    on_every_rank(comm, read)
     content: dict[str, Any] = comm.bcast_object(box[0])
     files = content.pop(PARTS, [])
     parts = [checkpoints.read(path.with_name(name)) for name in files]
@@ -124,17 +125,3 @@ def load_checkpoint(
         else:
             x.load_state_dict(joined([part[name] for part in parts], x.shapes()))
     return content
-
-
-def _on_every_rank(comm: Communicator, work: Any) -> None:
-    """Do something that may fail on one rank; then it fails on all."""
-    error: BaseException | None = None
-    try:
-        work()
-    except (OSError, ValueError, TypeError) as caught:
-        error = caught
-    for rank, other in enumerate(comm.allgather_object(None if error is None else repr(error))):
-        if other is not None:
-            if error is not None:
-                raise error
-            raise OSError(f"rank {rank} could not read or write the checkpoint: {other}")

@@ -237,20 +237,33 @@ class DistributedOptimizer:
         if self.waiting < self.accumulate:
             self._keep()
             return False
+        self._update()
+        return True
+
+    def flush(self) -> None:
+        """Update by the mean of the batches since the latest update, if there are any; a collective."""
+        if self.waiting:
+            self._update()
+
+    def forget(self) -> None:
+        """Leave the gradients of the batches since the latest update out."""
         self.waiting = 0
+        for bucket in self._buckets:
+            bucket.clear()
+
+    def _update(self) -> None:
+        """Change the parameters by the mean of the `waiting` batches."""
         now = trained(self.params())
         self._buckets += self._in_buckets([p for p in now if p not in self._places])  # thawed, or new
         self._exchange()
         self._step()
-        for bucket in self._buckets:
-            bucket.clear()
+        self.forget()
         if self.accumulate > 1:
             for p in now:
                 p.cleargrad()
         if self._places.keys() != set(now) or (self._first and self._unused):
             self._plan()
         self._first = False
-        return True
 
     def _keep(self) -> None:
         """Add the gradients of this batch to those before it."""
@@ -276,8 +289,8 @@ class DistributedOptimizer:
     def _step(self) -> None:
         """Update by what was exchanged."""
         for bucket in self._buckets:
-            if self.accumulate > 1:
-                bucket.buffer[: bucket.length] *= 1 / self.accumulate
+            if self.waiting > 1:
+                bucket.buffer[: bucket.length] *= 1 / self.waiting
             flags = bucket.buffer[bucket.length :]
             flags = bucket.owner.to_numpy(flags) if bucket.direct else flags
             for slot in bucket.slots:

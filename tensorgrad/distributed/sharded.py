@@ -201,7 +201,7 @@ class ShardedOptimizer(DistributedOptimizer):
             return
         first = self.comm.rank * (bucket.total // self.comm.size)
         start = shard.slot.start + shard.start - first
-        g = bucket.buffer[start : start + shard.end - shard.start] * (1 / (self.comm.size * self.accumulate))
+        g = bucket.buffer[start : start + shard.end - shard.start] * (1 / (self.comm.size * self.waiting))
         if not bucket.direct:
             g = bucket.owner.from_numpy(np.asarray(g), shard.slot.param.device)
         if g.dtype != shard.piece.dtype:

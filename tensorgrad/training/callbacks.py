@@ -18,6 +18,12 @@ class Callback:
     Hooks of several callbacks run in the order in which the trainer got them. The checkpoint of an epoch is
     written after all of them. An error in a hook ends the run, and notes which it was.
 
+    Attributes
+    ----------
+    main_only : bool, default False
+        Where several ranks train together, whether the hooks run on rank 0 alone: for what writes or draws.
+        In other hooks all ranks must do the same, as they exchange messages.
+
     Examples
     --------
     >>> class Shout(tg.training.Callback):
@@ -30,6 +36,8 @@ class Callback:
     >>> _ = trainer.fit([(np.ones((4, 3)), np.ones((4, 2)))], epochs=1)
     epoch 1 is done after 1 steps
     """
+
+    main_only = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Before the first step, after a checkpoint was loaded."""
@@ -160,6 +168,8 @@ class KeepBest(Monitor):
     --------
     >>> best = tg.training.KeepBest("test_accuracy", mode="max", path="best.npz")
     """
+
+    main_only = True
 
     def __init__(
         self,

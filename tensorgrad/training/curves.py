@@ -123,6 +123,8 @@ class Curves(Callback):
     >>> curves = tg.training.Curves("curves.png")
     """
 
+    main_only = True
+
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
         new_figure(1)  # an error now rather than after the first epoch
         self.path = path
@@ -137,8 +139,8 @@ class LiveCurves(Callback):
     Parameters
     ----------
     steps : int, optional
-        Draw after so many updates too, which fetches the losses and so waits for the device. By default only
-        after epochs.
+        Draw after so many updates too, which fetches the losses and so waits for the device. By default, and
+        where several ranks train together, only after epochs.
     seconds : float, default 1.0
         At least so long between two drawings. The last one is always of all epochs.
 
@@ -155,6 +157,8 @@ class LiveCurves(Callback):
 
         trainer = tg.Trainer(model, loss, optimizer, callbacks=[tg.training.LiveCurves(steps=20)])
     """
+
+    main_only = True
 
     def __init__(self, steps: int | None = None, seconds: float = 1.0) -> None:
         new_figure(1)
@@ -180,7 +184,8 @@ class LiveCurves(Callback):
         self._time = -np.inf
 
     def on_step_end(self, trainer: Trainer) -> None:
-        if self.steps is not None and trainer.step % self.steps == 0 and self._is_due():
+        due = self.steps is not None and trainer.step % self.steps == 0 and self._is_due()
+        if due and trainer._ranks.alone:  # the others would have to fetch at the same time
             trainer.fetch()
             self._show(trainer)
 

@@ -37,14 +37,3 @@ class Interrupts:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
-
-    def check(self) -> None:
-        """Raise the KeyboardInterrupt that was put off.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If there was a Ctrl-C.
-        """
-        if self.pending:
-            raise KeyboardInterrupt

@@ -28,6 +28,7 @@ class _Log(Callback):
     """A text file of all epochs so far: written anew after each, so a resumed run repeats none."""
 
     name = ""
+    main_only = True
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
         self.path = path
@@ -125,6 +126,8 @@ class TensorBoardLog(Callback):
     --------
     >>> log = tg.training.TensorBoardLog("runs/first")  # then: tensorboard --logdir runs
     """
+
+    main_only = True
 
     def __init__(
         self,

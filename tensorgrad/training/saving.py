@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.training import checkpoints
+from tensorgrad.training.ranks import Ranks
 
 if TYPE_CHECKING:
     from tensorgrad.training.trainer import Trainer
@@ -15,27 +16,37 @@ if TYPE_CHECKING:
 COUNTS = ("epoch", "step", "batch", "stopped", "history")
 
 
-def collect(trainer: Trainer) -> dict[str, Any]:
+def collect(trainer: Trainer, ranks: Ranks) -> dict[str, Any]:
     """See `Trainer.save`. The losses have been fetched."""
-    sources = trainer.sources.items()
+    own, *others = ranks.gathered(_of_rank(trainer))
     return {
         "format": 1,
         **{name: getattr(trainer, name) for name in COUNTS},
         "losses": np.array(trainer.losses, np.float64),
         "sizes": np.array(trainer.sizes, np.int64),
         "model": trainer.model.state_dict(),
-        "carried": trainer.model.carried_state(),
         **{name: part.state_dict() for name, part in _parts(trainer).items()},
+        **own,
+        **({"ranks": others} if others else {}),
+    }
+
+
+def _of_rank(trainer: Trainer) -> dict[str, Any]:
+    """What each rank has of its own."""
+    sources = trainer.sources.items()
+    return {
+        "carried": trainer.model.carried_state(),
         "loaders": {name: source.state_dict() for name, source in sources if hasattr(source, "state_dict")},
         "random": checkpoints.random_state(),
         "random_of_epoch": trainer.random_of_epoch,
     }
 
 
-def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
-    """See `Trainer.load`."""
+def restore(trainer: Trainer, state: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
+    """See `Trainer.load`; gives the state, with what is this rank's own in the place of rank 0's."""
     if state.get("format") != 1:
         raise ValueError(f"checkpoint: expected format 1; got {state.get('format')}")
+    state = _seen_by(ranks, state)
     parts = _parts(trainer)
     missing = [name for name in parts if name not in state and not name.startswith("callback")]
     if missing:
@@ -59,6 +70,20 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     trainer.losses = state["losses"].tolist()
     trainer.sizes = state["sizes"].tolist()
     trainer.random_of_epoch = state["random_of_epoch"]
+    return state
+
+
+def _seen_by(ranks: Ranks, state: dict[str, Any]) -> dict[str, Any]:
+    """A state with what this rank has of its own; ranks of another number draw from where they are."""
+    every: list[dict[str, Any]] = [state, *state.get("ranks", [])]
+    if len(every) == ranks.comm.size:
+        return state | every[ranks.comm.rank]
+    if state["batch"] and any(array is not None for array in state["carried"].values()):
+        raise ValueError(
+            f"checkpoint: expected {len(every)} ranks, which wrote it in the middle of a sequence and have a "
+            f"part of it each; got {ranks.comm.size}"
+        )
+    return state | {"random": None}
 
 
 def take_up(trainer: Trainer, state: Mapping[str, Any]) -> None:
@@ -67,7 +92,8 @@ def take_up(trainer: Trainer, state: Mapping[str, Any]) -> None:
         source: Any = trainer.sources.get(name)
         if hasattr(source, "load_state_dict"):
             source.load_state_dict(of_loader)
-    checkpoints.set_random_state(state["random"])
+    if state["random"] is not None:
+        checkpoints.set_random_state(state["random"])
 
 
 def _parts(trainer: Trainer) -> dict[str, Any]:

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core import autocast, no_grad, test_mode
-from tensorgrad.core.tree import tree_leaves
 from tensorgrad.dataloaders import DataLoader
 from tensorgrad.layers import Layer
 from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Optimizer, Schedule
+from tensorgrad.optimizers.optimizer import rule_of
 from tensorgrad.training import checkpoints, saving
 from tensorgrad.training.callbacks import Callback
 from tensorgrad.training.evaluation import Metric, evaluate
 from tensorgrad.training.interrupts import Interrupts
 from tensorgrad.training.logs import CSVLog, JSONLinesLog
 from tensorgrad.training.progress import Silence, best
+from tensorgrad.training.ranks import Ranks, loss_of_nothing
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -38,7 +39,8 @@ class Trainer:
     loss : callable
         From what the model gives and the targets to a Variable without axes.
     optimizer : Optimizer
-        Set up with the model.
+        Set up with the model. With a `tensorgrad.distributed.DistributedOptimizer` or `ShardedOptimizer` the
+        ranks of its communicator train together; see the notes.
     metrics : dict of str to callable, optional
         Like `loss`; evaluated on test data only. Each is the mean of its values for the batches, weighted by
         their sizes; wrapped in `Whole` it gets all examples at once.
@@ -91,6 +93,15 @@ class Trainer:
     when a checkpoint is written, and when `show_steps` asks for one. Recurrent state begins anew with each
     epoch, and leaves the graph after each batch. On Dask, which computes late, the graph of the weights grows
     with every update, as in a loop of your own.
+
+    Where several ranks train together, each gets its part of the batches: give the loaders ``comm=comm``. All
+    call `fit`, `evaluate`, `save` and `load`, which exchange messages: `fit` one in each step beside those of
+    the optimizer. Losses are weighed by the examples of each rank, so that updates are those of one rank with
+    all of them (where a rank has none, the model is called and the loss is not). Losses and metrics are those
+    of all examples. Rank 0 alone shows progress and writes files. Running statistics that are not
+    synchronised are those of rank 0 in evaluations and checkpoints. A run goes on with any number of ranks,
+    with as many as before bit for bit; in the middle of a recurrent model's sequence it takes as many. Ctrl-C
+    on one rank ends all, after a checkpoint.
 
     Examples
     --------
@@ -159,12 +170,15 @@ class Trainer:
         self.random_of_epoch: Any = None  # where its random numbers begin, for loaders that cannot say
         if accumulate > 1 and getattr(optimizer, "line_search", None) is not None:
             raise ValueError("Trainer: a line search needs the loss of one batch; it got accumulate > 1")
-        self._accumulated = Accumulate(optimizer, accumulate)
+        self.accumulate = accumulate
+        self._ranks = Ranks(optimizer)
+        self._accumulated = _accumulation(optimizer, accumulate)
         if clip_norm is not None:
             optimizer.add_hook(ClipGrad(clip_norm))
         if scaler is not None:
             scaler.setup(optimizer)
-        self._waiting: list[Any] = []  # losses that were not fetched yet
+        self._waiting: list[Any] = []  # losses that were not fetched yet,
+        self._weights: list[int] = []  # and of how many examples of this rank they are
         self._loaded: dict[str, Any] = {}  # a checkpoint whose loaders and random numbers are not set yet
 
     # -- what a subclass may change --------------------------------------------------------------
@@ -214,14 +228,14 @@ class Trainer:
         self.stopped = False
         self.sources = {"train": batches, "test": test}
         self._resume(resume)
-        if self.folder is not None:
+        if self.folder is not None and self._ranks.comm.is_main:
             self.folder.mkdir(parents=True, exist_ok=True)
         loaded, self._loaded = self._loaded, {}
         if loaded:
             saving.take_up(self, loaded)
         else:  # an epoch that was left half-way begins anew
             self.batch, self.sizes = 0, []
-        self._accumulated = Accumulate(self.optimizer, self._accumulated.steps)
+        self._accumulated = _accumulation(self.optimizer, self.accumulate)
         self._carries = bool(self.model.carried_state())
         with ExitStack() as stack:
             shown = stack.enter_context(self._progress(batches, epochs))
@@ -233,7 +247,8 @@ class Trainer:
                 self._run_epoch(batches, shown, interrupts)
                 shown.epoch(self._finish_epoch(test))
                 self._write_checkpoint()
-                interrupts.check()
+                if self._ranks.any(interrupts.pending):
+                    raise KeyboardInterrupt
         return self.history
 
     def stop(self) -> None:
@@ -248,11 +263,12 @@ class Trainer:
                 self.random_of_epoch = checkpoints.random_state()
             self._call("on_epoch_start")
         updated = True
-        for batch in self._unseen(batches):
+        for batch in self._ranks.in_step(self._unseen(batches), interrupts):
             updated = self._train(batch)
             shown.step(self.sizes[-1])
             if self.show_steps is not None and self.batch % self.show_steps == 0:
-                shown.show(f"loss {float(self.loss_of_step):.4g}")
+                (loss,) = self._ranks.means([float(self.loss_of_step)], [self._ranks.examples])
+                shown.show(f"loss {loss:.4g}")
             if updated:
                 self._after_update()
                 self._look_up(interrupts)
@@ -269,13 +285,14 @@ class Trainer:
         """Go through a batch; whether that made an update."""
         if getattr(self.optimizer, "line_search", None) is None:
             loss = self._backward(batch).data
-            updated = self._accumulated.update()
+            updated = bool(self._accumulated.update())
         else:
             loss = self._update_by_search(batch)
             updated = True
         self.loss_of_step = loss
         self._waiting.append(loss)
-        self.sizes.append(_examples(batch))
+        self._weights.append(self._ranks.examples)
+        self.sizes.append(self._ranks.examples_of_all)
         self.batch += 1
         return updated
 
@@ -283,10 +300,13 @@ class Trainer:
         """The loss of a batch; its gradients are there."""
         self.model.cleargrads()
         with autocast(self.precision):
-            loss = self.loss(*self.predict(batch))
+            y, t = self.predict(batch)
+            nothing = self._ranks.examples == 0 and not self._ranks.alone
+            loss = loss_of_nothing(y) if nothing else self.loss(y, t)
         if loss.shape != ():
             raise ValueError(f"Trainer: expected a loss without axes; got shape {loss.shape}. Take its mean")
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        share = self._ranks.share(loss)
+        (share if self.scaler is None else self.scaler.scale(share)).backward()
         if self._carries:
             self.model.set_carried_state(self.model.carried_state())
         return loss
@@ -318,9 +338,11 @@ class Trainer:
     def _look_up(self, interrupts: Interrupts) -> None:
         """Write a checkpoint if it is time, or if this is the end."""
         due = self.checkpoint_steps is not None and self.step % self.checkpoint_steps == 0
-        if due or interrupts.pending:
+        interrupted = self._ranks.interrupted(interrupts)
+        if due or interrupted:
             self._write_checkpoint()
-        interrupts.check()
+        if interrupted:
+            raise KeyboardInterrupt
 
     def _finish_epoch(self, test: Iterable[Any] | None) -> str:
         """Evaluate, note the results, and say them in short."""
@@ -332,7 +354,7 @@ class Trainer:
         record["loss"] = float(np.average(self.losses[-len(sizes) :], weights=sizes))
         if test is not None:
             record |= {f"test_{name}": value for name, value in self.evaluate(test).items()}
-        record["seconds"] = time.perf_counter() - self._start
+        record["seconds"] = self._ranks.greatest(time.perf_counter() - self._start)
         self.history.append(record)
         if self.schedule is not None and self.schedule_on != "step":
             self.schedule.step(*self._value_for_schedule(record))
@@ -341,7 +363,8 @@ class Trainer:
         return ", ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in hidden)
 
     def _rate(self) -> float:
-        return float(getattr(self.optimizer, self.optimizer.rate_name, np.nan))
+        rule = rule_of(self.optimizer)
+        return float(getattr(rule, rule.rate_name, np.nan))
 
     def _value_for_schedule(self, record: dict[str, Any]) -> tuple[Any, ...]:
         if self.schedule_on == "epoch":
@@ -354,9 +377,10 @@ class Trainer:
         return (record[self.schedule_on],)
 
     def fetch(self) -> None:
-        """Have the losses so far as numbers in `losses`: this waits for the device."""
-        self.losses.extend(map(float, self._waiting))
+        """Have the losses so far as numbers in `losses`: this waits for the device; a collective."""
+        self.losses.extend(self._ranks.means(list(map(float, self._waiting)), self._weights))
         self._waiting.clear()
+        self._weights.clear()
 
     def _unseen(self, batches: Iterable[Any]) -> Iterator[Any]:
         """The batches of this epoch that were not gone through before an interruption."""
@@ -373,8 +397,8 @@ class Trainer:
     def _progress(self, batches: Iterable[Any], epochs: int) -> Silence:
         size = getattr(batches, "data_size", None)
         if isinstance(batches, DataLoader):
-            size = min(batches.data_size, batches.max_iter * batches.batch_size)
-        kind = best() if self.progress else Silence
+            size = batches.epoch_size
+        kind = best() if self.progress and self._ranks.comm.is_main else Silence
         return kind(epochs, None if size is None else epochs * size, begun=self.epoch)
 
     # -- evaluation ------------------------------------------------------------------------------
@@ -395,7 +419,9 @@ class Trainer:
         self.model.reset_state()
         try:
             with no_grad(), test_mode(), autocast(self.precision), self.weights_to_evaluate():
-                return evaluate(map(self.predict, batches), {"loss": self.loss, **self.metrics})
+                self._ranks.share_statistics(self.model)
+                metrics = {"loss": self.loss, **self.metrics}
+                return evaluate(map(self.predict, batches), metrics, self._ranks)
         finally:
             self.model.set_carried_state(carried)
 
@@ -410,6 +436,8 @@ class Trainer:
             self._run(callback, hook)
 
     def _run(self, callback: Callback, hook: str) -> None:
+        if callback.main_only and not self._ranks.comm.is_main:
+            return
         try:
             getattr(callback, hook)(self)
         except Exception as error:
@@ -430,7 +458,9 @@ class Trainer:
             Used as it is; no ending is added. It is an npz file.
         """
         self.fetch()
-        checkpoints.write(path, saving.collect(self))
+        self._ranks.share_statistics(self.model)
+        state = saving.collect(self, self._ranks)
+        self._ranks.of_main(lambda: checkpoints.write(path, state))
 
     def load(self, path: str | PathLike[str]) -> None:
         """Take over what `save` wrote; `fit` then goes on from there. After an error nothing has changed.
@@ -447,9 +477,8 @@ class Trainer:
         ValueError
             If the file is damaged, is no checkpoint or does not fit.
         """
-        state = checkpoints.read(path)
-        saving.restore(self, state)
-        self._waiting = []
+        state = saving.restore(self, self._ranks.of_main(lambda: checkpoints.read(path)), self._ranks)
+        self._waiting, self._weights = [], []
         self._loaded = state
 
     def _write_checkpoint(self) -> None:
@@ -461,14 +490,17 @@ class Trainer:
             self.load(resume)
         elif resume and self.folder is None:
             raise ValueError("Trainer.fit: expected a path to resume from, as this Trainer has no folder")
-        elif resume and self.folder is not None and (self.folder / CHECKPOINT).exists():
-            self.load(self.folder / CHECKPOINT)
+        elif resume and self.folder is not None:
+            path = self.folder / CHECKPOINT
+            if self._ranks.of_main(path.exists):
+                self.load(path)
 
 
-def _examples(batch: Any) -> int:
-    """The number of examples in a batch: the length of its first array."""
-    for leaf in tree_leaves(batch):
-        shape = getattr(leaf, "shape", ())
-        if shape:
-            return int(shape[0])
-    return 1
+def _accumulation(optimizer: Any, steps: int) -> Any:
+    """What gathers the gradients of several batches: an optimizer of several ranks does it itself."""
+    if not hasattr(optimizer, "accumulate"):
+        return Accumulate(optimizer, steps)
+    if steps > 1:
+        optimizer.accumulate = steps
+    optimizer.forget()
+    return optimizer
