@@ -202,10 +202,12 @@ def page(found: dict[int, Any], counted: dict[tuple[int, str], float]) -> str:
         busy = max(1.0, ranks / cores) if ranks in found else 1.0
         return own + busy * (1 - hidden[name]) * transfers
 
-    def best(name: str) -> int:
+    def best(name: str) -> str:
         """With how many ranks a batch of fixed size, 16 times that of BATCHES, takes the least time."""
-        times = {n: step(name, n, 16 / n) for n in RANKS}
-        return min(times, key=lambda n: times[n])
+        examples = 16 * BATCHES[name]
+        times = {n: step(name, n, 16 / n) for n in RANKS if n <= examples}
+        fastest = min(times, key=lambda n: times[n])
+        return f"{fastest:,}{', with an example each' if fastest == examples else ''}"
 
     rows_of_model, rows_sent, rows_hidden, rows_far = [], [], [], []
     off = 0.0
@@ -227,7 +229,7 @@ def page(found: dict[int, Any], counted: dict[tuple[int, str], float]) -> str:
         t = of_two[name]
         waited = [milliseconds(t[k]["exposed"]) for k in ("afterwards", "overlapped")]
         rows_hidden.append([name, *waited, f"{hidden[name]:.0%}"])
-        rows_far.append([name, *(f"{single[name] / step(name, n):.0%}" for n in RANKS), f"{best(name):,}"])
+        rows_far.append([name, *(f"{single[name] / step(name, n):.0%}" for n in RANKS), best(name)])
     messages = [
         [f"{size:,}", *(f"{1e6 * found[n]['messages'][str(size)]:,.0f}" for n in (2, 4))] for size in SIZES
     ]
@@ -313,8 +315,8 @@ Efficiency is against one rank alone. The model is off by {off} of the measured 
 
 Efficiency with a core and its memory for each rank, the batch growing with the ranks, and the same latency
 and bandwidth between all: no network was measured. With those of yours for a and b, the formula gives your
-table. The last column is for a batch of fixed size, 16 times that of a rank: with how many ranks, from 8 to
-1,024, a step takes the least time. From there on the network stops scaling.
+table. The last column is for a batch of fixed size, 16 times that of a rank: with how many ranks a step takes
+the least time. From there on the network stops scaling, for want of examples where each rank has one left.
 
 {far}
 """
