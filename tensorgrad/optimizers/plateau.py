@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tensorgrad.optimizers.optimizer import Optimizer
 from tensorgrad.optimizers.schedules import Schedule
 
 
@@ -38,7 +37,7 @@ class ReduceLROnPlateau(Schedule):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Any,
         mode: str = "min",
         *,
         factor: float = 0.1,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from tensorgrad.core import Variable
-from tensorgrad.optimizers.optimizer import Optimizer
 
 
 class GradScaler:
@@ -78,7 +77,7 @@ class GradScaler:
         self.skipped = 0
         self._greatest: Callable[[int], int] = int
 
-    def setup(self, optimizer: Optimizer) -> Self:
+    def setup(self, optimizer: Any) -> Self:
         """Become the first hook of an optimizer; returns self."""
         optimizer.hooks.insert(0, self._unscale)
         # Where each rank of a program sees a part of the gradients, all leave an update out, or none does.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tensorgrad.optimizers.optimizer import Optimizer, rule_of
+from tensorgrad.optimizers.optimizer import rule_of
 
 
 class Schedule:
@@ -45,7 +45,7 @@ class Schedule:
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Any) -> None:
         optimizer = rule_of(optimizer)
         name = getattr(optimizer, "rate_name", None)
         if name is None or name not in vars(optimizer):
@@ -116,7 +116,7 @@ class LambdaLR(Schedule):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
+    def __init__(self, optimizer: Any, factor: Callable[[int], float]) -> None:
         self.factor = factor
         super().__init__(optimizer)
 
@@ -142,7 +142,7 @@ class StepLR(Schedule):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
         _check_steps("StepLR", "step_size", step_size)
         self.step_size = step_size
         self.gamma = gamma
@@ -170,7 +170,7 @@ class MultiStepLR(Schedule):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: Any, milestones: Sequence[int], gamma: float = 0.1) -> None:
         self.milestones = tuple(milestones)
         self.gamma = gamma
         super().__init__(optimizer)
@@ -196,7 +196,7 @@ class ExponentialLR(Schedule):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+    def __init__(self, optimizer: Any, gamma: float) -> None:
         self.gamma = gamma
         super().__init__(optimizer)
 
@@ -227,7 +227,7 @@ class CosineAnnealingLR(Schedule):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, steps: int, eta_min: float = 0.0) -> None:
+    def __init__(self, optimizer: Any, steps: int, eta_min: float = 0.0) -> None:
         _check_steps("CosineAnnealingLR", "steps", steps)
         self.steps = steps
         self.eta_min = eta_min
@@ -270,7 +270,7 @@ class OneCycleLR(Schedule):
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Any,
         max_lr: float,
         total_steps: int,
         *,
@@ -324,7 +324,7 @@ class WarmupLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Optimizer, steps: int, start_factor: float = 0.0, then: Schedule | None = None
+        self, optimizer: Any, steps: int, start_factor: float = 0.0, then: Schedule | None = None
     ) -> None:
         _check_steps("WarmupLR", "steps", steps)
         if then is not None and then.optimizer is not optimizer:

@@ -14,7 +14,7 @@ import numpy as np
 from tensorgrad.core import autocast, no_grad, test_mode
 from tensorgrad.dataloaders import DataLoader
 from tensorgrad.layers import Layer
-from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Optimizer, Schedule
+from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Schedule
 from tensorgrad.optimizers.optimizer import rule_of
 from tensorgrad.training import checkpoints, saving
 from tensorgrad.training.callbacks import Callback
@@ -97,11 +97,12 @@ class Trainer:
     Where several ranks train together, each gets its part of the batches: give the loaders ``comm=comm``. All
     call `fit`, `evaluate`, `save` and `load`, which exchange messages: `fit` one in each step beside those of
     the optimizer. Losses are weighed by the examples of each rank, so that updates are those of one rank with
-    all of them (where a rank has none, the model is called and the loss is not). Losses and metrics are those
-    of all examples. Rank 0 alone shows progress and writes files. Running statistics that are not
-    synchronised are those of rank 0 in evaluations and checkpoints. A run goes on with any number of ranks,
-    with as many as before bit for bit; in the middle of a recurrent model's sequence it takes as many. Ctrl-C
-    on one rank ends all, after a checkpoint.
+    all of them. (Where a rank has none, the model is called and the loss is not. A BatchNorm that is not
+    synchronised needs some: give the loader ``drop_last=True``.) Losses and metrics are of all examples.
+    Rank 0 alone shows progress and writes files. Running statistics that are not synchronised are those of
+    rank 0 in evaluations and checkpoints. A run goes on with any number of ranks, with as many as before bit
+    for bit; in the middle of a recurrent model's sequence it takes as many. A SIGINT that one rank gets ends
+    all, after a checkpoint: on Ctrl-C MPICH's ``mpiexec`` sends it to the ranks, Open MPI's kills them.
 
     Examples
     --------
@@ -120,7 +121,7 @@ class Trainer:
         self,
         model: Layer,
         loss: Metric,
-        optimizer: Optimizer,
+        optimizer: Any,
         *,
         metrics: Mapping[str, Metric] | None = None,
         schedule: Schedule | None = None,

@@ -168,7 +168,7 @@ class Stop(training.Callback):
 
 @pytest.fixture
 def interruptible():
-    """SIGINT as in the foreground: mpiexec starts programs that ignore it."""
+    """SIGINT as in the foreground: what a shell runs in the background ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
