@@ -78,7 +78,7 @@ class Trainer:
     losses : list of float
         Of every batch, as far as they were fetched: up to the latest epoch or checkpoint.
     loss_of_step : array
-        The loss of the latest batch, on its device.
+        The loss of the latest batch, of this rank's part of it, on its device.
 
     Raises
     ------
