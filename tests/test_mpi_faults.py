@@ -48,7 +48,7 @@ comm.allreduce(np.ones(10))
 
 
 def test_a_rank_that_is_killed_ends_all():
-    status, _, errors, seconds = run(
+    status, output, errors, seconds = run(
         """
 if comm.rank == 1:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -56,8 +56,8 @@ comm.allreduce(np.ones(10))
 """
     )
     assert status != 0
-    assert "rank 1" in errors
-    assert "signal 9" in errors
+    assert "rank 1" in errors or "PID" in output  # Open MPI's launcher says which rank, MPICH's which process
+    assert "signal 9" in output + errors
     assert seconds < 10
 
 
