@@ -228,15 +228,27 @@ def test_a_batch_of_nothing_is_refused(kind, batch_size):
 
 @pytest.mark.parametrize("kind", [DataLoader, SeqDataLoader])
 def test_batches_of_another_library(backend, kind):
-    loader = kind(Count(), 5)
-    assert loader.to(backend) is loader
-    x, t = next(loader)
-    assert backend_of(x) is backend_of(t) is backend
-    assert sorted(to_numpy(x).tolist()) == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(to_numpy(t), -to_numpy(x))
+    moved = kind(Count(), 5)
+    assert moved.to(backend) is moved
+    for loader in (moved, kind(Count(), 5, device=backend.name)):
+        x, t = next(loader)
+        assert backend_of(x) is backend_of(t) is backend
+        assert sorted(to_numpy(x).tolist()) == [0, 1, 2, 3, 4]
+        np.testing.assert_array_equal(to_numpy(t), -to_numpy(x))
     assert loader.to_cpu() is loader
     assert {type(array) for batch in loader for array in batch} == {np.ndarray}
     assert not loader.gpu
+
+
+def test_a_device_by_its_name():
+    loader = DataLoader(Count(), 2, device="numpy:cpu")
+    assert (loader._backend.name, loader._device) == ("numpy", "cpu")
+    assert type(next(loader)[0]) is np.ndarray
+    expected = "DataLoader: expected gpu=True or a device, not both; got device='numpy'"
+    with pytest.raises(ValueError, match=message(expected)):
+        DataLoader(Count(), 2, gpu=True, device="numpy")
+    with pytest.raises(LookupError, match="no backend is named 'gpu'"):
+        DataLoader(Count(), 2, device="gpu")
 
 
 @pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")

@@ -32,6 +32,9 @@ class DataLoader:
         `tensorgrad.seed`.
     gpu : bool, default False
         Give CuPy arrays instead of NumPy arrays.
+    device : str, optional
+        The array library whose arrays to give, and after a colon the device in its own terms: ``"dpnp"``,
+        ``"torch:cuda:1"``. As by `to`.
     drop_last : bool, default False
         Leave out the last batch of an epoch if it is smaller.
     workers : int, default 0
@@ -67,7 +70,9 @@ class DataLoader:
     Raises
     ------
     ValueError
-        If `batch_size` or `prefetch` is not positive, or `workers` negative.
+        If `batch_size` or `prefetch` is not positive, `workers` negative, or `device` given beside `gpu`.
+    LookupError, BackendUnavailableError
+        If no library has that name, or it cannot work here.
 
     Examples
     --------
@@ -86,6 +91,7 @@ class DataLoader:
         shuffle: bool = True,
         gpu: bool = False,
         *,
+        device: str | None = None,
         drop_last: bool = False,
         workers: int = 0,
         prefetch: int = 2,
@@ -96,6 +102,8 @@ class DataLoader:
         name = type(self).__name__
         if batch_size < 1:
             raise ValueError(f"{name}: expected batch_size >= 1; got {batch_size}")
+        if gpu and device is not None:
+            raise ValueError(f"{name}: expected gpu=True or a device, not both; got device={device!r}")
         if workers < 0 or prefetch < 1:
             raise ValueError(f"{name}: expected workers >= 0 and prefetch >= 1; got {workers} and {prefetch}")
         self.dataset = dataset
@@ -115,8 +123,9 @@ class DataLoader:
         else:
             whole = self.data_size // batch_size
             self.max_iter = whole if drop_last else math.ceil(self.data_size / batch_size)
-        self._backend: Backend = get_backend("cupy" if gpu else "numpy")
-        self._device: Any = None
+        library, _, place = (device or ("cupy" if gpu else "numpy")).partition(":")
+        self._backend: Backend = get_backend(library)
+        self._device: Any = place or None
         self._generator = None if seed is None else np.random.RandomState(seed)
         self._resumed = False
         self._pool: Pool | None = None
@@ -305,8 +314,8 @@ class SeqDataLoader(DataLoader):
     batch_size : int
     gpu : bool, default False
     **options
-        ``workers``, ``prefetch``, ``processes`` and ``comm`` of `DataLoader`. With `comm` the ranks share the
-        stretches out: `batch_size` is the number of those that this one reads.
+        ``device``, ``workers``, ``prefetch``, ``processes`` and ``comm`` of `DataLoader`. With `comm` the ranks
+        share the stretches out: `batch_size` is the number of those that this one reads.
 
     Examples
     --------
