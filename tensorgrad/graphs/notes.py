@@ -45,8 +45,9 @@ class annotate(Watcher):  # noqa: N801  # read like a function: with tg.graphs.a
     """Note with every op of a ``with`` block the line that called it, the layers around it, and its time.
 
     The notes go into the graphs that the block makes: a picture of them shows what is known, in or after the
-    block. Ops that a backward records are noted too, under the layer whose derivative they are. Each op takes
-    some 10 us longer; graphs that are made outside of the block cost nothing.
+    block. Ops that a backward records are noted too, under the layer whose derivative they are. A note adds
+    8 us to a call and 3 us to its backward (processor time, 1,000 ops in a chain on NumPy); graphs that are
+    made outside of the block cost nothing.
 
     Parameters
     ----------

@@ -86,7 +86,6 @@ class _Drawing:
         cell, half = self.cell, self.half
         middle = cell.y + cell.height / 2
         radius = 6 if self.node.kind == "op" else 18
-        value = self.node.outputs[0]
         tip = f"{self.node.name}: {', '.join(f'{v.shape} {v.dtype}' for v in self.node.outputs)}"
         made = [
             f"<g><title>{escape(tip)}</title>",
@@ -94,8 +93,7 @@ class _Drawing:
         ]
         if self.node.name:
             made.append(_text(cell.x, middle - 2, self.node.name))
-        shape = self.shape if self.node.name else f"{value.shape}"
-        made.append(_text(cell.x, middle + (12 if self.node.name else 4), shape, "small"))
+        made.append(_text(cell.x, middle + (12 if self.node.name else 4), self.shape, "small"))
         top = middle - (20 * len(self.leaves) - 2) / 2
         for i, leaf in enumerate(self.leaves):
             width = _width(_label(leaf), 11) + 14
