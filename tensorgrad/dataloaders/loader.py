@@ -314,8 +314,8 @@ class SeqDataLoader(DataLoader):
     batch_size : int
     gpu : bool, default False
     **options
-        ``device``, ``workers``, ``prefetch``, ``processes`` and ``comm`` of `DataLoader`. With `comm` the ranks
-        share the stretches out: `batch_size` is the number of those that this one reads.
+        ``device``, ``workers``, ``prefetch``, ``processes`` and ``comm`` of `DataLoader`. With `comm` the
+        ranks share the stretches out: `batch_size` is the number of those that this one reads.
 
     Examples
     --------
