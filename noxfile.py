@@ -60,6 +60,13 @@ CONFORMING = {
 # Without the float32 half of the table of ops: for where it would take minutes, or shows nothing new.
 ONE_PRECISION = ["-k", "not (test_forward and float32) and not test_gradients_in_float32"]
 
+# What starts programs, trains, or looks at our own code is run on one version of NumPy.
+ALIKE_ON_EVERY_NUMPY = (
+    *("book_checkout", "book_names", "callbacks", "conftest", "cuda", "demo", "dezero", "downloads"),
+    *("examples", "examples_training", "import", "mpi_faults", "op_coverage", "report"),
+    *("step_counts", "third_party_backend", "tutorial"),
+)
+
 IN_WHEEL = {
     "tensorgrad/__init__.py",
     "tensorgrad/py.typed",
@@ -197,6 +204,7 @@ def backends(session: nox.Session, backend: str) -> None:
     env = {
         # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour.
         "jax": {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", "TENSORGRAD_TEST_SAMPLES": "first"},
+        "dask": {"DASK_SCHEDULER": "synchronous"},  # for small graphs its threads are time lost
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.
         "dpnp": {
             "TENSORGRAD_TEST_SAMPLES": "first",
@@ -405,5 +413,5 @@ def minimums(session: nox.Session) -> None:
     # Those of memory, too, look at our own code, not at what NumPy does.
     memory = "test_no_gradient_that_nobody or test_fresh_gradients or test_what_was_saved_is_freed"
     chosen = ["-k", f"{ONE_PRECISION[1]} and not ({memory})"]
-    ignored = "--ignore=tests/test_examples_training.py"  # they train, which is seen on one version
-    pytest(session, "tests", ignored, *chosen, *session.posargs, TENSORGRAD_COVERAGE="")
+    ignored = [f"--ignore=tests/test_{name}.py" for name in ALIKE_ON_EVERY_NUMPY]
+    pytest(session, "tests", *ignored, *chosen, *session.posargs, TENSORGRAD_COVERAGE="")

@@ -1,15 +1,19 @@
 """What every test gets: the backend under test, a fixed seed, and a check that nothing leaks.
 
 ``TENSORGRAD_TEST_BACKENDS`` names the backends (a comma list, ``numpy`` by default). One that does
-not load is a failure: a backend that was asked for is never skipped.
+not load is a failure: a backend that was asked for is never skipped. Where NumPy is not among them, only
+tests that meet those backends are run: the others would show again what they show with NumPy.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import re
 import warnings
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -169,7 +173,27 @@ def why_no_device() -> str | None:
     return None if found else "there is no CUDA device"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def meets_the_backends(item: pytest.Item) -> bool:
+    """Whether the result of a test may be another on the backends under test than on NumPy.
+
+    So it may where it takes one of them, and where its module names one.
+    """
+    if not isinstance(item, pytest.Function) or any(map(item.get_closest_marker, ("cuda", "gpu"))):
+        return True
+    names = {"BACKENDS", *BACKENDS}
+    return "backend" in item.fixturenames or not names.isdisjoint(_words_of(item.path))
+
+
+@cache
+def _words_of(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "numpy" not in BACKENDS:
+        left_out = [item for item in items if not meets_the_backends(item)]
+        items[:] = [item for item in items if meets_the_backends(item)]
+        config.hook.pytest_deselected(items=left_out)
     on_device = [item for item in items if item.get_closest_marker("gpu")]
     reason = why_no_device() if on_device else None
     if reason is not None:

@@ -85,25 +85,32 @@ markers =
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What pytest says about the cases, where there is no CUDA device."""
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suite")
     for name in ("conftest.py", "op_coverage.py", "under_test.py"):
         shutil.copy(Path(__file__).with_name(name), folder)
     (folder / "test_cases.py").write_text(CASES)
     (folder / "pytest.ini").write_text(SETTINGS)
-    backends = "numpy,no_such_backend"
-    env = {**os.environ, "TENSORGRAD_TEST_BACKENDS": backends, "CUDA_VISIBLE_DEVICES": ""}
+    return folder
+
+
+def run(suite: Path, backends: str) -> str:
+    """What pytest says about the cases, where there is no CUDA device."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider", str(folder)],
+        [sys.executable, "-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider", str(suite)],
         capture_output=True,
         text=True,
         check=False,
-        env=env,
-        cwd=folder,
+        env={**os.environ, "TENSORGRAD_TEST_BACKENDS": backends, "CUDA_VISIBLE_DEVICES": ""},
+        cwd=suite,
     )
     assert done.returncode == 1, done.stdout
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def outcome(suite: Path) -> str:
+    return run(suite, "numpy,no_such_backend")
 
 
 def said(outcome: str, what: str) -> set[str]:
@@ -142,3 +149,10 @@ def test_a_backend_that_does_not_load_is_a_failure(outcome):
 
 def test_device_tests_are_counted(outcome):
     assert re.search(r"^2 device tests not run: \S", outcome, re.MULTILINE)
+
+
+def test_without_numpy_only_what_meets_a_backend_is_run(suite):
+    outcome = run(suite, "no_such_backend")
+    assert said(outcome, "ERROR") == {"test_passes[no_such_backend]"}
+    assert said(outcome, "PASSED") == said(outcome, "FAILED") == set()
+    assert "2 skipped, 9 deselected, 1 error" in outcome

@@ -96,6 +96,11 @@ def arguments(name: str, number: int, backend: Any, dtype: str = "float64") -> l
     return make_arrays(PUBLIC[name].__samples__[number], backend, dtype, seed=number)
 
 
+def draws_on_its_own(backend: Any, name: str, number: int) -> bool:
+    """Whether the random numbers of a sample are not those that NumPy has."""
+    return backend.name == "cupy" and PUBLIC[name].__samples__[number].random
+
+
 def mapped(function: Any, args: Any) -> Any:
     """The arguments with `function` applied to their Variables and arrays."""
     if isinstance(args, list):
@@ -311,7 +316,7 @@ def test_gradients_to_second_order(request, backend, name, number):
         lambda *args: call(name, number, list(args)),
         lambda owner: arguments(name, number, owner),
         backend,
-        own_draws=backend.name == "cupy" and PUBLIC[name].__samples__[number].random,
+        own_draws=draws_on_its_own(backend, name, number),
     )
 
 
@@ -320,7 +325,11 @@ def test_gradients_to_second_order(request, backend, name, number):
 def test_gradients_in_float32(request, backend, name, number):
     expect_gap(request, backend.name, f"gradients/{name}/{number}/float32")
     args = arguments(name, number, backend, "float32")
-    wide = mapped(lambda x: Variable(backend.from_numpy(host(x))) if isinstance(x, Variable) else x, args)
+    owner = backend if draws_on_its_own(backend, name, number) else NUMPY
+    wide = mapped(
+        lambda x: Variable(owner.from_numpy(host(x))) if isinstance(x, Variable) else x,
+        arguments(name, number, owner, "float32"),
+    )
     weighted_sum(call(name, number, args)).backward()
     weighted_sum(call(name, number, wide)).backward()
     for i, (x, v) in enumerate(zip(variables(args), variables(wide), strict=True)):
