@@ -41,6 +41,10 @@ def _reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -
     return x.reshape(shape) if copy is None else array_api_compat.numpy.reshape(x, shape, copy=copy)
 
 
+def _permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
+    return x.transpose(axes)
+
+
 def _arange(
     start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
 ) -> Array:
@@ -81,6 +85,7 @@ def _namespace() -> ModuleType:
     vars(namespace).update(kept, __array_namespace_info__=info)
     vars(namespace).update(sum=_sum, max=_max, min=_min, reshape=_reshape, arange=_arange, zeros=_zeros)
     vars(namespace).update(astype=_astype, expm1=_expm1, isdtype=lru_cache(array_api_compat.numpy.isdtype))
+    vars(namespace).update(matmul=np.matmul, permute_dims=_permute_dims)
     vars(namespace).update(sign=np.sign)  # array-api-compat's divides 0j by 0
     return namespace
 
