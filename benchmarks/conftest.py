@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import tracemalloc
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter, process_time
 
-import numpy as np
 import pytest
 
 from benchmarks import results
+from tensorgrad.bench.contests import BY_HAND, ONE_THREAD, OURS, Step, check, race, ratios
 
-ONE_THREAD = os.environ.get("OMP_NUM_THREADS") == "1"
-if ONE_THREAD:  # JAX has threads of its own
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
-# With one thread the time of the processor counts, which other programs on the machine do not change.
-clock = process_time if ONE_THREAD else perf_counter
-
-OURS, BY_HAND = "tensorgrad", "NumPy by hand"
 _LINES: list[str] = []
 _ROWS: list[results.Row] = []
-
-Step = Callable[[], object]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,21 +53,12 @@ def contest(benchmark, report, short: bool, request: pytest.FixtureRequest) -> C
         per_round: int = 1,
     ) -> results.Row:
         present = {name: make for name, make in makers.items() if make is not None}
-        found = {}
-        for name, make in present.items():
-            step = make()
-            found[name] = [step() for _ in range(2 if short else steps)]
-        for name, values in found.items():
-            np.testing.assert_allclose(values, found[BY_HAND], rtol, atol, err_msg=name)
+        check(present, 2 if short else steps, rtol, atol)
         racing = {name: make() for name, make in present.items()}
-        times: dict[str, list[float]] = {name: [] for name in racing}
-        until = perf_counter() + (0 if short else 15)
-        while len(times[OURS]) < 3 or (len(times[OURS]) < 31 and perf_counter() < until):
-            for name, step in racing.items():
-                times[name].append(_time(step, per_round))
+        times = race(racing, 0 if short else 15, per_round)
         row = results.Row(
             workload,
-            {n: median(t / h for t, h in zip(times[n], times[BY_HAND], strict=True)) for n in racing},
+            ratios(times),
             1e3 * median(times[OURS]) / per_round,
             aim,
             {name: _faults(racing[name], 2 if short else 20) for name in (OURS, BY_HAND)},
@@ -93,22 +72,6 @@ def contest(benchmark, report, short: bool, request: pytest.FixtureRequest) -> C
         return row
 
     return run
-
-
-def _time(work: Step, times: int) -> float:
-    """Seconds of so many calls, after others that bring the caches back.
-
-    They also outlast the threads of the contender before: those of OpenMP spin for milliseconds when
-    their work is done, on cores that the next contender needs.
-    """
-    settled = perf_counter() + 0.01
-    work()
-    while perf_counter() < settled:
-        work()
-    start = clock()
-    for _ in range(times):
-        work()
-    return clock() - start
 
 
 def _faults(work: Step, times: int) -> float:

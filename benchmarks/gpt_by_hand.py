@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.rivals import FlatAdam
+from tensorgrad.bench.rivals import FlatAdam
 
 SCALE, CUBIC = 0.7978845608028654, 0.044715
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorgrad as tg
 import tensorgrad.functions as F
 import tensorgrad.layers as L
-from benchmarks.rivals import jax, jax_step, mygrad, torch
+from tensorgrad.bench.rivals import jax, jax_step, mygrad, torch
 
 LR = 0.05
 BATCH = 32

@@ -2,121 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import tensorgrad as tg
 import tensorgrad.functions as F
-from benchmarks.rivals import autograd, jax, mygrad, torch
-
-X = np.random.default_rng(0).standard_normal((1000, 1000)).astype(np.float32)
-SCALE = 0.7978845608028654
-
-
-def formula(tanh, x):
-    return 0.5 * x * (1 + tanh(SCALE * (x + 0.044715 * x * x * x)))
-
-
-def by_hand():
-    """Fused by hand in five buffers: value and gradient from the same square and the same tanh."""
-    y, gx, square, t, u = np.empty((5, *X.shape), np.float32)
-
-    def step():
-        np.multiply(X, X, out=square)
-        np.multiply(square, 0.044715 * SCALE, out=t)
-        np.add(t, SCALE, out=t)
-        np.multiply(t, X, out=t)
-        np.tanh(t, out=t)
-        np.add(t, 1, out=y)
-        np.multiply(y, X, out=y)
-        np.multiply(y, 0.5, out=y)
-        # 0.5 (1 + t) + 0.5 x (1 - t^2) c (1 + 3 a x^2)
-        np.multiply(square, 3 * 0.044715 * SCALE * 0.5, out=square)
-        np.add(square, 0.5 * SCALE, out=square)
-        np.multiply(square, X, out=square)
-        np.multiply(t, t, out=u)
-        np.subtract(1, u, out=u)
-        np.multiply(square, u, out=square)
-        np.multiply(t, 0.5, out=gx)
-        np.add(gx, 0.5, out=gx)
-        np.add(gx, square, out=gx)
-        return summary(y, gx)
-
-    return step
-
-
-def summary(y, gx):
-    """A few numbers, to be compared."""
-    return [*y[0, :5], *gx[0, :5]]
-
-
-def ours():
-    def step():
-        x = tg.Variable(X)
-        y = formula(F.tanh, x)
-        y.backward()
-        return summary(y.data, x.grad.data)
-
-    return step
-
-
-def in_torch():
-    start, ones = torch.from_numpy(X), torch.ones(X.shape)
-
-    def step():
-        x = start.detach().requires_grad_()
-        y = formula(torch.tanh, x)
-        y.backward(ones)
-        return summary(y.detach().numpy(), x.grad.numpy())
-
-    return step
-
-
-def in_jax():
-    jnp = jax.numpy
-    x = jnp.asarray(X)
-
-    @jax.jit
-    def both(x):
-        y, back = jax.vjp(lambda x: formula(jnp.tanh, x), x)
-        return y, back(jnp.ones_like(y))[0]
-
-    return lambda: summary(*map(np.asarray, both(x)))
-
-
-def in_autograd():
-    from autograd import make_vjp  # noqa: PLC0415
-    from autograd import numpy as xp  # noqa: PLC0415
-
-    ones = np.ones_like(X)
-    start = make_vjp(lambda x: formula(xp.tanh, x))
-
-    def step():
-        back, y = start(X)
-        return summary(y, back(ones))
-
-    return step
-
-
-def in_mygrad():
-    def step():
-        x = mygrad.tensor(X, copy=False)
-        y = formula(mygrad.tanh, x)
-        y.backward()
-        return summary(y.data, x.grad)
-
-    return step
+from tensorgrad.bench.formula import X, by_hand, contenders, summary
 
 
 def test_gelu_by_its_formula(contest):
-    makers = {
-        "tensorgrad": ours,
-        "NumPy by hand": by_hand,
-        "torch": torch and in_torch,
-        "JAX jit": jax and in_jax,
-        "autograd": autograd and in_autograd,
-        "MyGrad": mygrad and in_mygrad,
-    }
-    contest("gelu-like elementwise on 1000 x 1000, with gradient", makers, aim=2.0, steps=1, atol=1e-5)
+    contest("gelu-like elementwise on 1000 x 1000, with gradient", contenders(), aim=2.0, steps=1, atol=1e-5)
 
 
 def test_gelu_as_one_op(contest):

@@ -8,7 +8,7 @@ import tensorgrad as tg
 import tensorgrad.functions as F
 import tensorgrad.layers as L
 from benchmarks.gpt_by_hand import CUBIC, SCALE, by_hand
-from benchmarks.rivals import FlatAdam, adam_in_jax, autograd, jax, jax_step, mygrad, torch
+from tensorgrad.bench.rivals import FlatAdam, adam_in_jax, autograd, jax, jax_step, mygrad, torch
 
 BATCH, LENGTH, SIZE, HEADS, DEPTH, CHARACTERS = 8, 64, 128, 4, 2, 65
 DECAY = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.rivals import autograd, jax, torch
+from tensorgrad.bench.rivals import autograd, jax, torch
 
 N = 1000
 _RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import numpy as np
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-from benchmarks.rivals import autograd, jax, mygrad, torch
 from benchmarks.test_mlp import LARGE, Case
+from tensorgrad.bench.rivals import autograd, jax, mygrad, torch
 
 CASE = Case(LARGE, 256)
 

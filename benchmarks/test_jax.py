@@ -10,8 +10,8 @@ import pytest
 import tensorgrad as tg
 import tensorgrad.functions as F
 from benchmarks import test_mlp
-from benchmarks.rivals import jax
 from tensorgrad.backend import get_backend
+from tensorgrad.bench.rivals import jax
 
 AIM = 1.2
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-from benchmarks.rivals import FlatAdam, adam_in_jax, autograd, jax, jax_step, mygrad, torch
+from tensorgrad.bench.rivals import FlatAdam, adam_in_jax, autograd, jax, jax_step, mygrad, torch
 
 STEPS, BATCH, SIZE, CLASSES = 50, 32, 128, 10
 SHAPES = ((SIZE, 4 * SIZE), (SIZE, 4 * SIZE), (4 * SIZE,), (SIZE, CLASSES), (CLASSES,))

@@ -6,7 +6,7 @@ import numpy as np
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-from benchmarks.rivals import autograd, jax, mygrad, torch
+from tensorgrad.bench.rivals import autograd, jax, mygrad, torch
 
 LENGTH = 250  # of four ops each
 DATA = np.linspace(0.1, 1.0, 10, dtype=np.float32)

@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["demo"]:
         # imported only now: the report must come even where the demonstration cannot be imported
         return import_module("tensorgrad.demo").main(arguments[1:]) or 0
+    if arguments[:1] == ["bench"]:
+        return int(import_module("tensorgrad.bench.program").main(arguments[1:]))
     options = _parser().parse_args(arguments)
     if options.command is None:
         print(environment_report())
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tensorgrad", description=_DESCRIPTION)
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("demo", help="train a classifier of handwritten digits", add_help=False)
+    about = "this machine against NumPy by hand and what else is installed"
+    commands.add_parser("bench", help=about, add_help=False)
     about = "the arrays in a file of weights or of an optimizer: shapes, dtypes, ranges"
     commands.add_parser("inspect", help=about).add_argument("file", help="npz or safetensors")
     about = "the layers that a file of weights was saved from, as a tree"

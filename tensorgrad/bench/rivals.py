@@ -28,7 +28,7 @@ class FlatAdam:
     `weights` and `grads` are views of it: who writes a gradient to its view with ``out=`` copies nothing.
     """
 
-    def __init__(self, weights, alpha=1e-3, decay=0.0):
+    def __init__(self, weights: Any, alpha: Any = 1e-3, decay: Any = 0.0) -> None:
         total = sum(w.size for w in weights)
         self.p, self.g, self.m, self.v, self.a, self.b = np.zeros((6, total), np.float32)
         self.weights, self.grads = [], []
@@ -41,7 +41,7 @@ class FlatAdam:
             start = stop
         self.alpha, self.decay, self.t = alpha, decay, 0
 
-    def update(self):
+    def update(self) -> Any:
         self.t += 1
         fix1, fix2 = 1 - 0.9**self.t, 1 - 0.999**self.t
         p, g, m, v, a, b = self.p, self.g, self.m, self.v, self.a, self.b
@@ -61,11 +61,11 @@ class FlatAdam:
         p -= b
 
 
-def adam_in_jax(alpha=1e-3, decay=0.0):
+def adam_in_jax(alpha: Any = 1e-3, decay: Any = 0.0) -> Any:
     """A pure function (weights, grads, m, v, t) -> (weights, m, v) on lists."""
     jnp = jax.numpy
 
-    def update(weights, grads, m, v, t):
+    def update(weights: Any, grads: Any, m: Any, v: Any, t: Any) -> Any:
         fix1, fix2 = 1 - 0.9**t, 1 - 0.999**t
         m = [0.9 * a + 0.1 * g for a, g in zip(m, grads, strict=True)]
         v = [0.999 * a + 0.001 * g * g for a, g in zip(v, grads, strict=True)]
@@ -76,13 +76,13 @@ def adam_in_jax(alpha=1e-3, decay=0.0):
     return update
 
 
-def jax_step(loss, weights, *, adam=None, lr=None):
+def jax_step(loss: Any, weights: Any, *, adam: Any = None, lr: Any = None) -> Any:
     """A training step by jit: `loss` is a function of a list of weights."""
     value_and_grad = jax.value_and_grad(loss)
     weights = [jax.numpy.asarray(w) for w in weights]
     state = {"w": weights, "m": [0 * w for w in weights], "v": [0 * w for w in weights], "t": 0}
 
-    def whole(weights, m, v, t):
+    def whole(weights: Any, m: Any, v: Any, t: Any) -> Any:
         value, grads = value_and_grad(weights)
         if adam is None:
             return value, [w - lr * g for w, g in zip(weights, grads, strict=True)], m, v
@@ -90,7 +90,7 @@ def jax_step(loss, weights, *, adam=None, lr=None):
 
     compiled = jax.jit(whole, donate_argnums=(0, 1, 2))
 
-    def step():
+    def step() -> Any:
         state["t"] += 1
         value, state["w"], state["m"], state["v"] = compiled(
             state["w"], state["m"], state["v"], float(state["t"])
