@@ -40,7 +40,7 @@ def unary(
         (saved,) = self.saved
         return gradient(self.xp, gy, saved)
 
-    doc = f"``y = {name.lower()}(x)``, from the table."
+    doc = f"``y = {name.lower()}(x)``."
     body: dict[str, Any] = {"__doc__": doc, "saves": saves, "fresh": True, "elementwise": True}
     body |= {"forward": forward, "backward": backward}
     return type(name, (Op,), {**body, "__module__": __name__})
