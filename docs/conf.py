@@ -10,7 +10,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "site"))
 
-import gallery  # noqa: E402  (from the folder above)
+import drawings  # noqa: E402  (from the folder above)
+import gallery  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
 
@@ -93,6 +94,7 @@ copybutton_prompt_is_regexp = True
 
 pages.write(HERE / "reference", reference.pages())
 pages.write(HERE / "examples", gallery.pages())
+drawings.write(HERE / "explanation")
 PLACES = reference.places()
 
 
