@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -117,3 +119,19 @@ def test_a_page_says_when_its_program_has_changed(monkeypatch: pytest.MonkeyPatc
     assert "The program has changed since." in shown()
     (tmp_path / "style.json").unlink()
     assert "No run of this program was recorded yet." in shown()
+
+
+def test_names_of_tensorgrad_in_the_how_to_pages_exist() -> None:
+    roots = {"tg": tg, "tensorgrad": tg, "F": tg.functions, "L": tg.layers, "D": tg.distributed}
+    found = 0
+    for path in sorted((ROOT / "docs" / "how-to").glob("*.md")):
+        text = path.read_text(encoding="utf-8").replace(
+            '"tensorgrad.backends"', ""
+        )  # a group of entry points
+        if path.stem.startswith("from-"):  # the last column is ours
+            rows = (row.rsplit("|", 2) for row in text.splitlines() if row.startswith("|"))
+            text = "\n".join(row[1] for row in rows)
+        for root, name in re.findall(r"(?<![\w.])(tg|tensorgrad|F|L|D)\.([A-Za-z_][\w.]*\w)", text):
+            assert attrgetter(name)(roots[root]) is not None, f"{path.name}: {root}.{name}"
+            found += 1
+    assert found > 100
