@@ -267,6 +267,8 @@ def test_what_does_not_follow_from_the_batch_is_an_error(tmp_path):
         tg.export_onnx(lambda x: x if len(x) < 3 else x + 1.0, reals(2, 3), path, batch_axis=0)
     with pytest.raises(CannotExportError, match="is another operation for each size .*" + re.escape(whole)):
         tg.export_onnx(lambda x: F.exp(x) if len(x) < 3 else F.sin(x), reals(2, 3), path, batch_axis=0)
+    with pytest.raises(CannotExportError, match="MaxPool is another operation for each size"):
+        tg.export_onnx(lambda x: F.pooling(x, len(x)), reals(2, 1, 6, 6), path, batch_axis=0)
     with pytest.raises(CannotExportError, match="Mul gets other numbers for each size"):
         tg.export_onnx(lambda x: x * math_of(len(x)), reals(2, 3), path, batch_axis=0)
     with pytest.raises(CannotExportError, match="Add gets another array for each size"):

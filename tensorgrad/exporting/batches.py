@@ -62,13 +62,16 @@ class _Rewriting:
         self._onnx = import_module("onnx")
         self._sizes = sizes
         self._source = next((name, axis) for name, axis in axes.items() if axis is not None)
+        self._is_used = False
         self._uses: dict[str, list[tuple[str, int]]] = {}
         for node in graph.node:
             for position, name in enumerate(node.input):
                 self._uses.setdefault(name, []).append((node.op_type, position))
 
     def first_nodes(self) -> list[Any]:
-        """The size of the batch, of shape (1,)."""
+        """The size of the batch, of shape (1,), if something is computed with it."""
+        if not self._is_used:
+            return []
         name, axis = self._source
         return [self._node("Shape", [name], _SIZE, start=axis, end=axis + 1 or None)]
 
@@ -77,9 +80,9 @@ class _Rewriting:
         node = column[0]
         if all(other == node for other in column[1:]):
             return [node]
-        (output,) = node.output
         if any(other.op_type != "Constant" for other in column):
             raise CannotExportError(self._explained(node.op_type, "is another operation"))
+        (output,) = node.output
         values = [self._onnx.numpy_helper.to_array(other.attribute[0].t) for other in column]
         if len({v.shape for v in values}) > 1:
             return self._filled(output, values)
@@ -98,6 +101,7 @@ class _Rewriting:
 
     def _sum(self, output: str, slope: NumpyArray, start: NumpyArray, dtype: np.dtype[Any]) -> list[Any]:
         """``start + slope * size``, in the shape of both."""
+        self._is_used = True
         size, steps, made = f"{output}/size", f"{output}/steps", f"{output}/made"
         shape = np.array(slope.shape, np.int64)
         code = self._onnx.helper.np_dtype_to_tensor_dtype(dtype)
