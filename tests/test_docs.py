@@ -94,6 +94,9 @@ def test_every_example_has_a_page_with_its_source() -> None:
         assert f".. literalinclude:: ../../examples/{name}.py" in pages[f"{name}.rst"]
         assert f"python examples/{name}.py" in pages[f"{name}.rst"]
         assert f":link: {name}\n" in pages["index.rst"]
+        assert "\nRecorded in " in pages[f"{name}.rst"], (
+            f"python docs/site/record.py {name} is still to be run"
+        )
 
 
 def test_an_example_that_is_not_recorded_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
