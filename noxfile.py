@@ -325,6 +325,7 @@ def docs(session: nox.Session) -> None:
     if "external" in session.posargs:
         session.run(*build, "--builder", "linkcheck", "docs", "docs/_build/links", env=env)
         return
+    shutil.rmtree("docs/_build/html", ignore_errors=True)  # with pages that are no longer made
     session.run(*build, *session.posargs, "docs", "docs/_build/html", env=env)
     session.run("python", "docs/site/links.py", "docs/_build/html")
 
