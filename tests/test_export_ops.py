@@ -39,7 +39,7 @@ CANNOT: dict[str, str] = {
 }
 """Function -> what the message says."""
 
-ALIKE = {"betaincc", "chdtr", "chdtrc", "fdtr", "fdtrc", "gammaincc"}
+ALIKE = {"betaincc", "chdtr", "chdtrc", "fdtr", "fdtrc", "gammaincc", "gdtr", "gdtrc", "pdtr"}
 """Functions with the series of betainc and gammainc; not tried, as each takes a second to get to its end."""
 
 NDONNX = get_backend("ndonnx")
