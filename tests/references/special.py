@@ -18,42 +18,16 @@ def of(name):
     return getattr(special, name)
 
 
+SCIPYS = """
+    betainc betaincc binom boxcox boxcox1p chdtr chdtrc cosdg cosm1 cotdg digamma ellipk ellipkm1 entr
+    erfcinv erfcx erfinv exp1 expi expn exprel fdtr fdtrc gammainc gammaincc gdtr gdtrc huber i0 i0e i1
+    i1e inv_boxcox inv_boxcox1p j0 j1 k0 k0e k1 k1e kl_div log_ndtr loggamma logit multigammaln ndtr ndtri
+    pdtr poch polygamma pseudo_huber psi rel_entr rgamma sindg spence stdtr tandg xlog1py xlogy y0 y1 yn
+    zeta
+"""
+
 REFERENCES = {
-    **{
-        name: of(name)
-        for name in (
-            *("betaincc", "betainc", "binom", "boxcox", "boxcox1p", "chdtr", "chdtrc", "digamma", "entr"),
-            *(
-                "erfcinv",
-                "erfcx",
-                "erfinv",
-                "exprel",
-                "fdtr",
-                "fdtrc",
-                "gammainc",
-                "gammaincc",
-                "huber",
-                "i0",
-                "i0e",
-                "i1",
-            ),
-            *("i1e", "kl_div", "log_ndtr", "logit", "multigammaln", "ndtr", "ndtri", "polygamma"),
-            *("pseudo_huber", "psi", "rel_entr", "stdtr", "xlog1py", "xlogy", "zeta"),
-            *(
-                "cosdg",
-                "cosm1",
-                "cotdg",
-                "ellipk",
-                "ellipkm1",
-                "exp1",
-                "expi",
-                "expn",
-            ),
-            *("gdtr", "gdtrc", "inv_boxcox", "inv_boxcox1p", "j0", "j1"),
-            *("k0", "k0e", "k1", "k1e", "loggamma", "pdtr", "poch", "rgamma", "sindg", "spence", "tandg"),
-            *("y0", "y1", "yn"),
-        )
-    },
+    **{name: of(name) for name in SCIPYS.split()},
     "beta": lambda a, b: each(math.gamma)(a) * each(math.gamma)(b) / each(math.gamma)(a + b),
     "betaln": lambda a, b: each(math.lgamma)(a) + each(math.lgamma)(b) - each(math.lgamma)(a + b),
     "cbrt": each(math.cbrt),
