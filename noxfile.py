@@ -204,7 +204,8 @@ def backends(session: nox.Session, backend: str) -> None:
     env = {
         # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour.
         "jax": {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", "TENSORGRAD_TEST_SAMPLES": "first"},
-        "dask": {"DASK_SCHEDULER": "synchronous"},  # for small graphs its threads are time lost
+        # A graph of tasks for every number; for small ones its threads are time lost.
+        "dask": {"DASK_SCHEDULER": "synchronous", "TENSORGRAD_TEST_SAMPLES": "first"},
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.
         "dpnp": {
             "TENSORGRAD_TEST_SAMPLES": "first",
@@ -212,7 +213,7 @@ def backends(session: nox.Session, backend: str) -> None:
             "OCL_ICD_FILENAMES": str(libraries / "libintelocl.so"),
         },
     }.get(backend, {})
-    if backend == "dask":  # a graph of tasks for every number: the whole suite takes a quarter of an hour
+    if backend == "dask":
         tests = (
             "(test_forward and float64)",
             "test_gradients_in_float32",
