@@ -43,10 +43,10 @@ array library there are three marks: the value, the gradient and the second grad
 - `✗` failed, or is known to fail at a sample (`tests/gaps.py` says why);
 - a blank was not run.
 
-On JAX, dpnp and Dask each function is tested at its first sample, in float64 (on Dask gradients in float32); on
-the others at all samples, in float32 too. Second gradients and complex numbers are not tested on Dask: a graph
-of tasks for each takes too long. All of it ran on the CPU, dpnp on an OpenCL device for CPUs. CuPy needs a CUDA
-device: its column is there where one was.
+On JAX, dpnp and Dask each function is tested at its first sample, in float64 (gradients on Dask in
+float32); on the others at all samples, in float32 too. Second gradients and complex numbers are not tested
+on Dask: a graph of tasks for each takes too long. All of it ran on the CPU, dpnp on an OpenCL device for
+CPUs. CuPy needs a CUDA device: its column is there where one was.
 
 """
 
