@@ -115,7 +115,7 @@ def test_an_lstm():
 
 def test_transformer_blocks():
     """Kept for each block: what its two norms, six products, attention and gelu need."""
-    batch, length, width, heads, depth = 4, 32, 64, 4, 4
+    batch, length, width, heads, depth = 8, 32, 64, 4, 8
     blocks = [L.TransformerEncoderBlock(width, heads) for _ in range(depth)]
     model = tg.models.Sequential(*blocks)
     x = numbers(batch, length, width)
