@@ -9,8 +9,8 @@ import pytest
 
 import tensorgrad as tg
 import tensorgrad.functions as F
-from benchmarks import test_mlp
 from tensorgrad.backend import get_backend
+from tensorgrad.bench import mlp
 from tensorgrad.bench.rivals import jax
 
 AIM = 1.2
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(jax is None, reason="JAX is not installed")
 def captured(case, steps, adam=False):
     """The step; `steps` gets what was captured."""
     backend = get_backend("jax")
-    model = test_mlp.Net(case).to("jax")
-    optimizer = (tg.optimizers.Adam() if adam else tg.optimizers.SGD(test_mlp.LR)).setup(model)
+    model = mlp.Net(case).to("jax")
+    optimizer = (tg.optimizers.Adam() if adam else tg.optimizers.SGD(mlp.LR)).setup(model)
 
     def train(x, t):
         loss = F.softmax_cross_entropy(model(x), t)
@@ -39,12 +39,12 @@ def captured(case, steps, adam=False):
 
 @pytest.mark.parametrize("adam", [False, True])
 def test_a_captured_step(contest, report, adam):
-    sizes, batch = (test_mlp.LARGE, 256) if adam else (test_mlp.SMALL, 32)
-    case, steps = test_mlp.Case(sizes, batch), []
+    sizes, batch = (mlp.LARGE, 256) if adam else (mlp.SMALL, 32)
+    case, steps = mlp.Case(sizes, batch), []
     makers = {
         "tensorgrad": lambda: captured(case, steps, adam),
-        "NumPy by hand": lambda: test_mlp.by_hand(case, adam),
-        "JAX jit": lambda: test_mlp.in_jax(case, adam),
+        "NumPy by hand": lambda: mlp.by_hand(case, adam),
+        "JAX jit": lambda: mlp.in_jax(case, adam),
     }
     workload = f"MLP {'-'.join(map(str, sizes))}, batch {batch}, {'Adam' if adam else 'SGD'}, captured on JAX"
     row = contest(workload, makers, per_round=1 if adam else 10)
