@@ -417,3 +417,22 @@ def test_derivatives_at_removable_singularities():
 def test_an_order_is_one_whole_number(order):
     with pytest.raises(ValueError, match="expected the order to be one integer that is not negative"):
         F.expn(order, Variable(np.ones(2)))
+
+
+def test_a_pole_that_a_mask_threw_away_leaves_no_nan():
+    functions = {
+        **{name: getattr(F, name) for name in ("digamma", "gammaln", "k0", "k1", "y0", "y1", "exp1", "expi")},
+        **{name: getattr(F, name) for name in ("spence", "ellipkm1", "rgamma", "loggamma")},
+        "polygamma": lambda x: F.polygamma(1, x),
+        "zeta": lambda x: F.zeta(2.0, x),
+        "expn": lambda x: F.expn(2, x),
+        "poch": lambda x: F.poch(x, 1.5),
+        "betaln": lambda x: F.betaln(x, 1.5),
+    }
+    for name, f in functions.items():
+        x, alone = Variable(np.asarray([0.0, 0.5])), Variable(np.asarray([0.5]))
+        with np.errstate(all="ignore"):
+            F.where(x.data > 0, f(x), 0.0).sum().backward()
+        f(alone).backward()
+        assert x.grad.data[0] == 0.0, name
+        assert x.grad.data[1] == alone.grad.data[0], name

@@ -95,11 +95,11 @@ def evaluate(op: Op, name: str, formula: Callable[..., Array], *xs: Any) -> Arra
 def special_op(
     name: str,
     formula: Callable[[Any, Array], Array],
-    saves: Input | Output,
-    gradient: Callable[[Op, ArrayLike, ArrayLike], ArrayLike],
+    saves: Input | Output | tuple[Input | Output, ...],
+    gradient: Callable[..., ArrayLike],
     doc: str,
 ) -> type[Op]:
-    """An op ``y = name(x)`` with ``gx = gradient(op, gy, x)``, or ``y`` for ``x`` if that is saved.
+    """An op ``y = name(x)`` with ``gx = gradient(op, gy, *saved)``: x, y or both, as `saves` says.
 
     The gradient must be a new array.
     """
@@ -108,8 +108,7 @@ def special_op(
         return evaluate(self, name, formula, x)
 
     def backward(self: Op, gy: ArrayLike) -> ArrayLike:
-        (saved,) = self.saved
-        return gradient(self, gy, saved)
+        return gradient(self, gy, *self.saved)
 
     body: dict[str, Any] = {"__doc__": doc, "saves": saves, "fresh": True, "elementwise": True}
     body |= {"forward": forward, "backward": backward}

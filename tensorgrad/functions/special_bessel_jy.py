@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from tensorgrad.backend import Array
-from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core import Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import div, mul, sub
-from tensorgrad.functions.special import X, Y, chebyshev, evaluate, floats, whole_number
+from tensorgrad.functions.special import X, Y, chebyshev, floats, special_op, whole_number
 from tensorgrad.functions.special_bessel import ratio_to_x
 
 # Chebyshev coefficients, by mpmath in 40 digits. For x in [0, 8], in x**2 / 32 - 1: of J0(x), J1(x) / x and,
@@ -131,60 +131,40 @@ def y1_by_formula(xp: Any, x: Array) -> Array:
 # -- ops ---------------------------------------------------------------------------------------------
 
 
-class J0(Op):
-    """``y = J0(x)``; ``dy/dx = -J1(x)``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "j0", j0_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return -gy * self.nested(J1(), x)
+J0 = special_op(
+    "j0",
+    j0_by_formula,
+    X,
+    lambda op, gy, x: -gy * op.nested(J1(), x),
+    "``y = J0(x)``; ``dy/dx = -J1(x)``.",
+)
 
 
-class J1(Op):
-    """``y = J1(x)``; ``dy/dx = J0(x) - y / x``, 1/2 at 0."""
-
-    saves = (X, Y)
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "j1", j1_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        x, y = self.saved
-        return gy * (self.nested(J0(), x) - ratio_to_x(self, y, x, 0.5))
+J1: type[Op] = special_op(
+    "j1",
+    j1_by_formula,
+    (X, Y),
+    lambda op, gy, x, y: gy * (op.nested(J0(), x) - ratio_to_x(op, y, x, 0.5)),
+    "``y = J1(x)``; ``dy/dx = J0(x) - y / x``, 1/2 at 0.",
+)
 
 
-class Y0(Op):
-    """``y = Y0(x)``; ``dy/dx = -Y1(x)``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "y0", y0_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return -gy * self.nested(Y1(), x)
+Y0 = special_op(
+    "y0",
+    y0_by_formula,
+    X,
+    lambda op, gy, x: -gy * op.nested(Y1(), x),
+    "``y = Y0(x)``; ``dy/dx = -Y1(x)``.",
+)
 
 
-class Y1(Op):
-    """``y = Y1(x)``; ``dy/dx = Y0(x) - y / x``."""
-
-    saves = (X, Y)
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "y1", y1_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        x, y = self.saved
-        return gy * (self.nested(Y0(), x) - y / x)
+Y1: type[Op] = special_op(
+    "y1",
+    y1_by_formula,
+    (X, Y),
+    lambda op, gy, x, y: gy * (op.nested(Y0(), x) - y / x),
+    "``y = Y1(x)``; ``dy/dx = Y0(x) - y / x``.",
+)
 
 
 # -- public functions --------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from tensorgrad.backend import Array
-from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core import Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
-from tensorgrad.functions.special import X, Y, chebyshev, evaluate, floats
+from tensorgrad.functions.special import X, Y, chebyshev, floats, special_op
 from tensorgrad.functions.special_bessel import i0_by_formula, i1_by_formula
 
 # Chebyshev coefficients, by mpmath in 40 digits. For x in [0, 2], in x**2 / 2 - 1: of K0(x) + log(x/2) I0(x)
@@ -87,60 +87,40 @@ def k1e_by_formula(xp: Any, x: Array) -> Array:
 # -- ops ---------------------------------------------------------------------------------------------
 
 
-class K0(Op):
-    """``y = K0(x)``; ``dy/dx = -K1(x)``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "k0", k0_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return -gy * self.nested(K1(), x)
+K0 = special_op(
+    "k0",
+    k0_by_formula,
+    X,
+    lambda op, gy, x: -gy * op.nested(K1(), x),
+    "``y = K0(x)``; ``dy/dx = -K1(x)``.",
+)
 
 
-class K1(Op):
-    """``y = K1(x)``; ``dy/dx = -K0(x) - y / x``."""
-
-    saves = (X, Y)
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "k1", k1_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        x, y = self.saved
-        return -gy * (self.nested(K0(), x) + y / x)
+K1: type[Op] = special_op(
+    "k1",
+    k1_by_formula,
+    (X, Y),
+    lambda op, gy, x, y: -gy * (op.nested(K0(), x) + y / x),
+    "``y = K1(x)``; ``dy/dx = -K0(x) - y / x``.",
+)
 
 
-class K0e(Op):
-    """``y = exp(x) K0(x)``; ``dy/dx = y - exp(x) K1(x)``."""
-
-    saves = (X, Y)
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "k0e", k0e_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        x, y = self.saved
-        return gy * (y - self.nested(K1e(), x))
+K0e = special_op(
+    "k0e",
+    k0e_by_formula,
+    (X, Y),
+    lambda op, gy, x, y: gy * (y - op.nested(K1e(), x)),
+    "``y = exp(x) K0(x)``; ``dy/dx = y - exp(x) K1(x)``.",
+)
 
 
-class K1e(Op):
-    """``y = exp(x) K1(x)``; ``dy/dx = y - exp(x) K0(x) - y / x``."""
-
-    saves = (X, Y)
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "k1e", k1e_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        x, y = self.saved
-        return gy * (y - self.nested(K0e(), x) - y / x)
+K1e: type[Op] = special_op(
+    "k1e",
+    k1e_by_formula,
+    (X, Y),
+    lambda op, gy, x, y: gy * (y - op.nested(K0e(), x) - y / x),
+    "``y = exp(x) K1(x)``; ``dy/dx = y - exp(x) K0(x) - y / x``.",
+)
 
 
 # -- public functions --------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Betaln(Op):
 
     saves = (Input(0), Input(1))
     fresh = True
+    elementwise = True
 
     def forward(self, a: Array, b: Array) -> Array:
         return evaluate(self, "betaln", betaln_by_formula, a, b)
@@ -67,6 +68,7 @@ class Binom(Op):
 
     saves = (Input(0), Input(1))
     fresh = True
+    elementwise = True
 
     def forward(self, n: Array, k: Array) -> Array:
         return evaluate(self, "binom", binom_by_formula, n, k)

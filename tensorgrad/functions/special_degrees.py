@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from tensorgrad.backend import Array
-from tensorgrad.core import ArrayLike, Op, Variable
+from tensorgrad.core import Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import div
-from tensorgrad.functions.special import X, evaluate, floats, special_op
+from tensorgrad.functions.special import X, floats, special_op
 
 _DEGREE = math.pi / 180
 
@@ -35,32 +35,22 @@ def sindg_by_formula(xp: Any, x: Array) -> Array:
     return _turned(xp, x, 1)
 
 
-class Cosdg(Op):
-    """``y = cos(pi/180 x)``; ``dy/dx = -pi/180 sin(pi/180 x)``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "cosdg", cosdg_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return gy * (-_DEGREE * self.nested(Sindg(), x))
+Cosdg = special_op(
+    "cosdg",
+    cosdg_by_formula,
+    X,
+    lambda op, gy, x: gy * (-_DEGREE * op.nested(Sindg(), x)),
+    "``y = cos(pi/180 x)``; ``dy/dx = -pi/180 sin(pi/180 x)``.",
+)
 
 
-class Sindg(Op):
-    """``y = sin(pi/180 x)``; ``dy/dx = pi/180 cos(pi/180 x)``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "sindg", sindg_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return gy * (_DEGREE * self.nested(Cosdg(), x))
+Sindg: type[Op] = special_op(
+    "sindg",
+    sindg_by_formula,
+    X,
+    lambda op, gy, x: gy * (_DEGREE * op.nested(Cosdg(), x)),
+    "``y = sin(pi/180 x)``; ``dy/dx = pi/180 cos(pi/180 x)``.",
+)
 
 
 def _cosm1(xp: Any, x: Array) -> Array:

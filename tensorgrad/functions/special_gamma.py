@@ -183,6 +183,7 @@ class Polygamma(Op):
 
     saves = X
     fresh = True
+    elementwise = True
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -204,6 +205,7 @@ class Zeta(Op):
 
     saves = X
     fresh = True
+    elementwise = True
 
     def __init__(self, s: float) -> None:
         self.s = s

@@ -57,6 +57,7 @@ class Rgamma(Op):
 
     saves = (X, Y)
     fresh = True
+    elementwise = True
 
     def forward(self, x: Array) -> Array:
         return evaluate(self, "rgamma", rgamma_by_formula, x)
@@ -76,6 +77,7 @@ class Poch(Op):
 
     saves = (Input(0), Input(1), Y)
     fresh = True
+    elementwise = True
 
     def forward(self, z: Array, m: Array) -> Array:
         return evaluate(self, "poch", poch_by_formula, z, m)

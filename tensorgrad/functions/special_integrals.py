@@ -9,7 +9,7 @@ from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import sub
-from tensorgrad.functions.special import X, Y, evaluate, floats, polynomial, whole_number
+from tensorgrad.functions.special import X, Y, evaluate, floats, polynomial, special_op, whole_number
 from tensorgrad.functions.special_inv_boxcox import LogRatio
 
 _EULER = 0.57721566490153286061
@@ -21,12 +21,8 @@ _POINTS = 18  # of the arithmetic-geometric mean: it starts from 1e-300 at least
 # -- formulas ----------------------------------------------------------------------------------------
 
 
-def _alternating(terms: int) -> tuple[float, ...]:
-    """Coefficients of ``sum of -(-x)**k / (k k!)`` from k = 1, the highest power first, without x itself."""
-    return tuple(-((-1.0) ** k) / (k * math.factorial(k)) for k in range(terms, 0, -1))
-
-
-_SERIES = _alternating(32)
+# Of ``sum of -(-x)**k / (k k!)`` from k = 1, the highest power first, without x itself.
+_SERIES = tuple(-((-1.0) ** k) / (k * math.factorial(k)) for k in range(32, 0, -1))
 
 
 def _fraction(n: int, x: Array) -> Array:
@@ -134,6 +130,7 @@ class Expn(Op):
 
     saves = X
     fresh = True
+    elementwise = True
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -153,18 +150,13 @@ class Expn(Op):
         return -gy * self.nested(Expn(self.n - 1), x)
 
 
-class Expi(Op):
-    """``y = integral of exp(t) / t from -infinity to x``, its principal value; ``dy/dx = exp(x) / x``."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, x: Array) -> Array:
-        return evaluate(self, "expi", expi_by_formula, x)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (x,) = self.saved
-        return gy * (self.xp.exp(x) / x)
+Expi = special_op(
+    "expi",
+    expi_by_formula,
+    X,
+    lambda op, gy, x: gy * (op.xp.exp(x) / x),
+    "``y = integral of exp(t) / t from -infinity to x``, its principal value; ``dy/dx = exp(x) / x``.",
+)
 
 
 class Spence(Op):
@@ -172,6 +164,7 @@ class Spence(Op):
 
     saves = X
     fresh = True
+    elementwise = True
 
     def forward(self, x: Array) -> Array:
         return evaluate(self, "spence", spence_by_formula, x)
@@ -181,18 +174,13 @@ class Spence(Op):
         return -gy * self.nested(LogRatio(0), x - 1.0)
 
 
-class Ellipkm1(Op):
-    """``y = K(1 - p)``; ``dy/dp`` is `EllipkSlope` with the sign turned round."""
-
-    saves = X
-    fresh = True
-
-    def forward(self, p: Array) -> Array:
-        return evaluate(self, "ellipkm1", ellipkm1_by_formula, p)
-
-    def backward(self, gy: ArrayLike) -> ArrayLike:
-        (p,) = self.saved
-        return -gy * self.nested(EllipkSlope(), p)
+Ellipkm1 = special_op(
+    "ellipkm1",
+    ellipkm1_by_formula,
+    X,
+    lambda op, gy, p: -gy * op.nested(EllipkSlope(), p),
+    "``y = K(1 - p)``; ``dy/dp`` is `EllipkSlope` with the sign turned round.",
+)
 
 
 class EllipkSlope(Op):
@@ -203,6 +191,7 @@ class EllipkSlope(Op):
 
     saves = (X, Y)
     fresh = True
+    elementwise = True
 
     def forward(self, p: Array) -> Array:
         xp = self.xp

@@ -24,6 +24,7 @@ class LogRatio(Op):
 
     saves = X
     fresh = True
+    elementwise = True
 
     def __init__(self, k: int) -> None:
         self.k = k
