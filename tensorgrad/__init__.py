@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from tensorgrad import cuda as cuda
 from tensorgrad import functions as functions
 from tensorgrad.core import Config as Config
 from tensorgrad.core import Function as Function
@@ -21,23 +20,10 @@ from tensorgrad.core import set_default_backend as set_default_backend
 from tensorgrad.core import test_mode as test_mode
 from tensorgrad.core import using_backend as using_backend
 from tensorgrad.core import using_config as using_config
-from tensorgrad.derivatives import checkpoint as checkpoint
-from tensorgrad.derivatives import custom_gradient as custom_gradient
-from tensorgrad.derivatives import grad as grad
-from tensorgrad.derivatives import gradients as gradients
-from tensorgrad.derivatives import hessian as hessian
-from tensorgrad.derivatives import hvp as hvp
-from tensorgrad.derivatives import jacobian as jacobian
-from tensorgrad.derivatives import jvp as jvp
-from tensorgrad.derivatives import stop_gradient as stop_gradient
-from tensorgrad.derivatives import value_and_grad as value_and_grad
-from tensorgrad.derivatives import vectorize as vectorize
-from tensorgrad.derivatives import vjp as vjp
-from tensorgrad.derivatives import vmap as vmap
-from tensorgrad.functions import toplevel
 from tensorgrad.lazy import later
 
 if TYPE_CHECKING:  # loaded when first asked for: see below
+    from tensorgrad import cuda as cuda
     from tensorgrad import dataloaders as dataloaders
     from tensorgrad import datasets as datasets
     from tensorgrad import distributed as distributed
@@ -59,6 +45,19 @@ if TYPE_CHECKING:  # loaded when first asked for: see below
     from tensorgrad.dataloaders import DataLoader as DataLoader
     from tensorgrad.dataloaders import SeqDataLoader as SeqDataLoader
     from tensorgrad.datasets import Dataset as Dataset
+    from tensorgrad.derivatives import checkpoint as checkpoint
+    from tensorgrad.derivatives import custom_gradient as custom_gradient
+    from tensorgrad.derivatives import grad as grad
+    from tensorgrad.derivatives import gradients as gradients
+    from tensorgrad.derivatives import hessian as hessian
+    from tensorgrad.derivatives import hvp as hvp
+    from tensorgrad.derivatives import jacobian as jacobian
+    from tensorgrad.derivatives import jvp as jvp
+    from tensorgrad.derivatives import stop_gradient as stop_gradient
+    from tensorgrad.derivatives import value_and_grad as value_and_grad
+    from tensorgrad.derivatives import vectorize as vectorize
+    from tensorgrad.derivatives import vjp as vjp
+    from tensorgrad.derivatives import vmap as vmap
     from tensorgrad.exporting import export_onnx as export_onnx
     from tensorgrad.layers import Layer as Layer
     from tensorgrad.models import Model as Model
@@ -72,6 +71,10 @@ __getattr__, __dir__ = later(
         "adapters": "register_einops scipy_objective",
         "dataloaders": "DataLoader SeqDataLoader",
         "datasets": "Dataset",
+        "derivatives": (
+            "checkpoint custom_gradient grad gradients hessian hvp jacobian jvp stop_gradient "
+            "value_and_grad vectorize vjp vmap"
+        ),
         "exporting": "export_onnx",
         "layers": "Layer",
         "models": "Model",
@@ -79,10 +82,10 @@ __getattr__, __dir__ = later(
         "training": "Trainer",
     },
     submodules=(
-        "dataloaders datasets distributed exporting fft graphs layers migration models optimizers special "
-        "testing tools training transforms utils"
+        "cuda dataloaders datasets distributed exporting fft graphs layers migration models optimizers "
+        "special testing tools training transforms utils"
     ),
-    otherwise=(toplevel.find, toplevel.names),
+    otherwise="functions.toplevel",
 )
 
 __version__ = "0.1.0"

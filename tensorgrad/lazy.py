@@ -16,7 +16,7 @@ def later(
     modules: dict[str, str],
     *,
     submodules: str = "",
-    otherwise: tuple[Callable[[str], Any], Callable[[], list[str]]] | None = None,
+    otherwise: str = "",
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The ``__getattr__`` and the ``__dir__`` of a package that loads some of its modules late.
 
@@ -29,8 +29,9 @@ def later(
         may be that of a module of the package, which the import would put in its place.
     submodules : str
         Modules that are names of the package themselves.
-    otherwise : (callable, callable), optional
-        Gives every other name, or raises an AttributeError; and lists those names.
+    otherwise : str, optional
+        A module of the package that knows all other names: its ``find(name)`` gives one, or raises an
+        AttributeError, and its ``names()`` lists them.
     """
     origin = {name: module for module, given in modules.items() for name in given.split()}
     itself = set(submodules.split())
@@ -40,15 +41,15 @@ def later(
             return import_module(f"{package}.{name}")
         module = origin.get(name)
         if module is None:
-            if otherwise is not None:
-                return otherwise[0](name)
+            if otherwise:
+                return import_module(f"{package}.{otherwise}").find(name)
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
         value = getattr(import_module(f"{package}.{module}"), name)
         setattr(sys.modules[package], name, value)  # found directly from now on
         return value
 
     def names() -> list[str]:
-        others = () if otherwise is None else otherwise[1]()
+        others = import_module(f"{package}.{otherwise}").names() if otherwise else ()
         return sorted({*vars(sys.modules[package]), *origin, *itself, *others})
 
     return find, names

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tensorgrad.functions import numpy_protocol, operators
+
 HEAVY = [
     *("torch", "jax", "jaxlib", "cupy", "dpnp", "dpctl", "dask", "array_api_strict"),
     *("scipy", "matplotlib", "PIL", "pandas", "sklearn", "tqdm", "IPython"),
@@ -21,6 +23,13 @@ SUBMODULES = [
         *("transforms", "utils", "cuda"),
     )
     if importlib.util.find_spec(f"tensorgrad.{name}")
+]
+
+# What only some programs need, and is loaded when they ask for it.
+LATER = [
+    *("random", "tensorgrad.derivatives"),
+    *(f"tensorgrad.{name}" for name in SUBMODULES if name != "functions"),
+    *(f"tensorgrad.functions.{name}" for name in ("namespace", "numpy_protocol", "special", "pools")),
 ]
 
 
@@ -54,6 +63,33 @@ found = sorted({m.partition('.')[0] for m in sys.modules})
 """
     loaded = in_a_new_process(code)
     assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_importing_tensorgrad_loads_what_every_program_needs():
+    code = """
+import sys
+import numpy
+before = set(sys.modules)
+import tensorgrad
+found = sorted(set(sys.modules) - before)
+"""
+    loaded = in_a_new_process(code)
+    assert "tensorgrad.functions.arithmetic" in loaded
+    assert [name for name in LATER if name in loaded] == []
+
+
+def test_the_first_call_of_a_numpy_function_records_the_graph():
+    code = """
+import numpy as np
+import tensorgrad as tg
+x = tg.Variable(np.ones(2))
+y = {call}
+y.sum().backward()
+found = [type(y) is tg.Variable, x.grad.data.tolist()]
+"""
+    for call in ("np.multiply(3.0, x)", "np.ones(2) * 3.0 * x", "np.concatenate([3.0 * x])"):
+        assert in_a_new_process(code.format(call=call)) == [True, [3.0, 3.0]]
+    assert set(operators._PROTOCOLS) == set(numpy_protocol.PROTOCOLS)
 
 
 @pytest.mark.parametrize("name", SUBMODULES)

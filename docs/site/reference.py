@@ -48,7 +48,7 @@ FUNCTIONS = (
     (
         "functions-networks",
         "Parts of networks",
-        "convolution pooling patches normalization noise embedding recurrent attention collectives",
+        "convolution pools patches normalization noise embedding recurrent attention collectives",
     ),
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import ref
 
@@ -53,6 +54,11 @@ def _selector(plan: tuple[Input | Output, ...] | None) -> _Selector:
         kept += f"{'ys' if isinstance(item, Output) else 'xs'}[{item.position}]"
         needed_by = getattr(item, "needed_by", None)
         kept += ", " if needed_by is None else f" if edges[{needed_by}] is not None else None, "
+    return _of_text(kept)
+
+
+@cache  # most classes keep what another keeps, too
+def _of_text(kept: str) -> _Selector:
     return eval(f"lambda edges, xs, ys: ({kept})")  # type: ignore[no-any-return]
 
 

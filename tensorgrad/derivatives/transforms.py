@@ -17,7 +17,7 @@ from tensorgrad.core import Op, Variable, as_array, as_variable, using_config
 from tensorgrad.core.engine import gradients as _gradients
 from tensorgrad.core.tree import tree_leaves, tree_map
 from tensorgrad.core.variable import make_variable
-from tensorgrad.derivatives.gradients import gradient_of
+from tensorgrad.derivatives.of_values import gradient_of
 
 _depth: ContextVar[int] = ContextVar("tensorgrad.derivatives.depth", default=0)
 

@@ -3,13 +3,6 @@
 from typing import TYPE_CHECKING
 
 from tensorgrad.functions import operators as operators
-from tensorgrad.functions.activation import gelu as gelu
-from tensorgrad.functions.activation import leaky_relu as leaky_relu
-from tensorgrad.functions.activation import relu as relu
-from tensorgrad.functions.activation import sigmoid as sigmoid
-from tensorgrad.functions.activation import sigmoid_simple as sigmoid_simple
-from tensorgrad.functions.activation import silu as silu
-from tensorgrad.functions.activation import softplus as softplus
 from tensorgrad.functions.arithmetic import add as add
 from tensorgrad.functions.arithmetic import div as div
 from tensorgrad.functions.arithmetic import floor_divide as floor_divide
@@ -20,9 +13,6 @@ from tensorgrad.functions.arithmetic import rdiv as rdiv
 from tensorgrad.functions.arithmetic import remainder as remainder
 from tensorgrad.functions.arithmetic import rsub as rsub
 from tensorgrad.functions.arithmetic import sub as sub
-from tensorgrad.functions.classification import accuracy as accuracy
-from tensorgrad.functions.classification import softmax_cross_entropy as softmax_cross_entropy
-from tensorgrad.functions.classification import softmax_cross_entropy_simple as softmax_cross_entropy_simple
 from tensorgrad.functions.comparison import equal as equal
 from tensorgrad.functions.comparison import greater as greater
 from tensorgrad.functions.comparison import greater_equal as greater_equal
@@ -53,10 +43,6 @@ from tensorgrad.functions.indexing import get_item as get_item
 from tensorgrad.functions.indexing import take as take
 from tensorgrad.functions.indexing import take_along_axis as take_along_axis
 from tensorgrad.functions.inplace import set_item as set_item
-from tensorgrad.functions.joining import concat as concat
-from tensorgrad.functions.joining import split as split
-from tensorgrad.functions.joining import stack as stack
-from tensorgrad.functions.joining import unstack as unstack
 from tensorgrad.functions.linalg import cross as cross
 from tensorgrad.functions.linalg import dot as dot
 from tensorgrad.functions.linalg import linear as linear
@@ -65,10 +51,6 @@ from tensorgrad.functions.linalg import matmul as matmul
 from tensorgrad.functions.linalg import outer as outer
 from tensorgrad.functions.linalg import tensordot as tensordot
 from tensorgrad.functions.linalg import vecdot as vecdot
-from tensorgrad.functions.loss import binary_cross_entropy as binary_cross_entropy
-from tensorgrad.functions.loss import mean_squared_error as mean_squared_error
-from tensorgrad.functions.loss import mean_squared_error_simple as mean_squared_error_simple
-from tensorgrad.functions.loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from tensorgrad.functions.manipulation import broadcast_to as broadcast_to
 from tensorgrad.functions.manipulation import expand_dims as expand_dims
 from tensorgrad.functions.manipulation import flatten as flatten
@@ -80,26 +62,6 @@ from tensorgrad.functions.manipulation import reshape as reshape
 from tensorgrad.functions.manipulation import squeeze as squeeze
 from tensorgrad.functions.manipulation import sum_to as sum_to
 from tensorgrad.functions.manipulation import transpose as transpose
-from tensorgrad.functions.noise import dropout as dropout
-from tensorgrad.functions.numeric import convolve as convolve
-from tensorgrad.functions.numeric import copysign as copysign
-from tensorgrad.functions.numeric import diff as diff
-from tensorgrad.functions.numeric import interp as interp
-from tensorgrad.functions.numeric import nextafter as nextafter
-from tensorgrad.functions.numeric import pad as pad
-from tensorgrad.functions.numeric import trapezoid as trapezoid
-from tensorgrad.functions.pooling import adaptive_average_pooling as adaptive_average_pooling
-from tensorgrad.functions.pooling import adaptive_max_pooling as adaptive_max_pooling
-from tensorgrad.functions.pooling import average_pooling as average_pooling
-from tensorgrad.functions.pooling import global_average_pooling as global_average_pooling
-from tensorgrad.functions.pooling import pooling as pooling
-from tensorgrad.functions.pooling import pooling_simple as pooling_simple
-from tensorgrad.functions.rearrangement import flip as flip
-from tensorgrad.functions.rearrangement import repeat as repeat
-from tensorgrad.functions.rearrangement import roll as roll
-from tensorgrad.functions.rearrangement import tile as tile
-from tensorgrad.functions.rearrangement import tril as tril
-from tensorgrad.functions.rearrangement import triu as triu
 from tensorgrad.functions.reduction import average as average
 from tensorgrad.functions.reduction import mean as mean
 from tensorgrad.functions.reduction import prod as prod
@@ -116,24 +78,22 @@ from tensorgrad.functions.softmax import softmax_simple as softmax_simple
 from tensorgrad.functions.transfer import astype as astype
 from tensorgrad.functions.transfer import copy as copy
 from tensorgrad.functions.transfer import to as to
-from tensorgrad.functions.trigonometric import acos as acos
-from tensorgrad.functions.trigonometric import acosh as acosh
-from tensorgrad.functions.trigonometric import asin as asin
-from tensorgrad.functions.trigonometric import asinh as asinh
-from tensorgrad.functions.trigonometric import atan as atan
-from tensorgrad.functions.trigonometric import atan2 as atan2
-from tensorgrad.functions.trigonometric import atanh as atanh
-from tensorgrad.functions.trigonometric import cos as cos
-from tensorgrad.functions.trigonometric import cosh as cosh
-from tensorgrad.functions.trigonometric import hypot as hypot
-from tensorgrad.functions.trigonometric import sin as sin
-from tensorgrad.functions.trigonometric import sinh as sinh
-from tensorgrad.functions.trigonometric import tan as tan
-from tensorgrad.functions.trigonometric import tanh as tanh
 from tensorgrad.lazy import later
 
 if TYPE_CHECKING:  # loaded when first asked for: see the table below
+    from tensorgrad.functions.activation import gelu as gelu
+    from tensorgrad.functions.activation import leaky_relu as leaky_relu
+    from tensorgrad.functions.activation import relu as relu
+    from tensorgrad.functions.activation import sigmoid as sigmoid
+    from tensorgrad.functions.activation import sigmoid_simple as sigmoid_simple
+    from tensorgrad.functions.activation import silu as silu
+    from tensorgrad.functions.activation import softplus as softplus
     from tensorgrad.functions.attention import scaled_dot_product_attention as scaled_dot_product_attention
+    from tensorgrad.functions.classification import accuracy as accuracy
+    from tensorgrad.functions.classification import softmax_cross_entropy as softmax_cross_entropy
+    from tensorgrad.functions.classification import (
+        softmax_cross_entropy_simple as softmax_cross_entropy_simple,
+    )
     from tensorgrad.functions.collectives import allgather as allgather
     from tensorgrad.functions.collectives import allreduce as allreduce
     from tensorgrad.functions.collectives import alltoall as alltoall
@@ -172,6 +132,14 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.fourier_real import irfftn as irfftn
     from tensorgrad.functions.fourier_real import rfft as rfft
     from tensorgrad.functions.fourier_real import rfftn as rfftn
+    from tensorgrad.functions.joining import concat as concat
+    from tensorgrad.functions.joining import split as split
+    from tensorgrad.functions.joining import stack as stack
+    from tensorgrad.functions.joining import unstack as unstack
+    from tensorgrad.functions.loss import binary_cross_entropy as binary_cross_entropy
+    from tensorgrad.functions.loss import mean_squared_error as mean_squared_error
+    from tensorgrad.functions.loss import mean_squared_error_simple as mean_squared_error_simple
+    from tensorgrad.functions.loss import sigmoid_cross_entropy as sigmoid_cross_entropy
     from tensorgrad.functions.losses_classes import cross_entropy as cross_entropy
     from tensorgrad.functions.losses_classes import nll_loss as nll_loss
     from tensorgrad.functions.losses_sequences import ctc_loss as ctc_loss
@@ -189,6 +157,7 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.metrics import precision as precision
     from tensorgrad.functions.metrics import recall as recall
     from tensorgrad.functions.metrics import top_k_accuracy as top_k_accuracy
+    from tensorgrad.functions.noise import dropout as dropout
     from tensorgrad.functions.normalization import batch_norm as batch_norm
     from tensorgrad.functions.normalization import fixed_batch_norm as fixed_batch_norm
     from tensorgrad.functions.normalization import group_norm as group_norm
@@ -196,8 +165,27 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.normalization import rms_norm as rms_norm
     from tensorgrad.functions.norms import matrix_norm as matrix_norm
     from tensorgrad.functions.norms import vector_norm as vector_norm
+    from tensorgrad.functions.numeric import convolve as convolve
+    from tensorgrad.functions.numeric import copysign as copysign
+    from tensorgrad.functions.numeric import diff as diff
+    from tensorgrad.functions.numeric import interp as interp
+    from tensorgrad.functions.numeric import nextafter as nextafter
+    from tensorgrad.functions.numeric import pad as pad
+    from tensorgrad.functions.numeric import trapezoid as trapezoid
     from tensorgrad.functions.patches import col2im as col2im
     from tensorgrad.functions.patches import im2col as im2col
+    from tensorgrad.functions.pools import adaptive_average_pooling as adaptive_average_pooling
+    from tensorgrad.functions.pools import adaptive_max_pooling as adaptive_max_pooling
+    from tensorgrad.functions.pools import average_pooling as average_pooling
+    from tensorgrad.functions.pools import global_average_pooling as global_average_pooling
+    from tensorgrad.functions.pools import pooling as pooling
+    from tensorgrad.functions.pools import pooling_simple as pooling_simple
+    from tensorgrad.functions.rearrangement import flip as flip
+    from tensorgrad.functions.rearrangement import repeat as repeat
+    from tensorgrad.functions.rearrangement import roll as roll
+    from tensorgrad.functions.rearrangement import tile as tile
+    from tensorgrad.functions.rearrangement import tril as tril
+    from tensorgrad.functions.rearrangement import triu as triu
     from tensorgrad.functions.recurrent import gru as gru
     from tensorgrad.functions.recurrent import lstm as lstm
     from tensorgrad.functions.recurrent import rnn as rnn
@@ -287,11 +275,27 @@ if TYPE_CHECKING:  # loaded when first asked for: see the table below
     from tensorgrad.functions.spectra import eigvalsh as eigvalsh
     from tensorgrad.functions.spectra import svd as svd
     from tensorgrad.functions.spectra import svdvals as svdvals
+    from tensorgrad.functions.trigonometric import acos as acos
+    from tensorgrad.functions.trigonometric import acosh as acosh
+    from tensorgrad.functions.trigonometric import asin as asin
+    from tensorgrad.functions.trigonometric import asinh as asinh
+    from tensorgrad.functions.trigonometric import atan as atan
+    from tensorgrad.functions.trigonometric import atan2 as atan2
+    from tensorgrad.functions.trigonometric import atanh as atanh
+    from tensorgrad.functions.trigonometric import cos as cos
+    from tensorgrad.functions.trigonometric import cosh as cosh
+    from tensorgrad.functions.trigonometric import hypot as hypot
+    from tensorgrad.functions.trigonometric import sin as sin
+    from tensorgrad.functions.trigonometric import sinh as sinh
+    from tensorgrad.functions.trigonometric import tan as tan
+    from tensorgrad.functions.trigonometric import tanh as tanh
 
 __getattr__, __dir__ = later(
     __name__,
     {
+        "activation": "gelu leaky_relu relu sigmoid sigmoid_simple silu softplus",
         "attention": "scaled_dot_product_attention",
+        "classification": "accuracy softmax_cross_entropy softmax_cross_entropy_simple",
         "collectives": "allgather allreduce alltoall bcast recv reduce_scatter replicate send",
         "contraction": "einsum",
         "convolution": (
@@ -304,6 +308,8 @@ __getattr__, __dir__ = later(
         "embedding": "embed_id",
         "fourier": "fft fftn fftshift ifft ifftn ifftshift",
         "fourier_real": "hfft ihfft irfft irfftn rfft rfftn",
+        "joining": "concat split stack unstack",
+        "loss": "binary_cross_entropy mean_squared_error mean_squared_error_simple sigmoid_cross_entropy",
         "losses_classes": "cross_entropy nll_loss",
         "losses_sequences": "ctc_loss",
         "losses_values": (
@@ -311,9 +317,16 @@ __getattr__, __dir__ = later(
             "kl_div_loss l1_loss triplet_margin_loss"
         ),
         "metrics": "confusion_matrix f1_score precision recall top_k_accuracy",
+        "noise": "dropout",
         "normalization": "batch_norm fixed_batch_norm group_norm layer_norm rms_norm",
         "norms": "matrix_norm vector_norm",
+        "numeric": "convolve copysign diff interp nextafter pad trapezoid",
         "patches": "col2im im2col",
+        "pools": (
+            "adaptive_average_pooling adaptive_max_pooling average_pooling global_average_pooling pooling "
+            "pooling_simple"
+        ),
+        "rearrangement": "flip repeat roll tile tril triu",
         "recurrent": "gru lstm rnn",
         "solving": "inv lstsq matrix_power matrix_rank pinv solve",
         "special": "erf erfc erfcx",
@@ -332,5 +345,6 @@ __getattr__, __dir__ = later(
         "special_normal": "erfcinv erfinv log_ndtr ndtr ndtri",
         "special_powers": "boxcox boxcox1p cbrt exp2 exp10 exprel huber pseudo_huber sinc",
         "spectra": "eigh eigvalsh svd svdvals",
+        "trigonometric": "acos acosh asin asinh atan atan2 atanh cos cosh hypot sin sinh tan tanh",
     },
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import is_array
+from tensorgrad.backend import Backend, is_array
 from tensorgrad.core import Function, Variable
 from tensorgrad.core.engine import set_namespace_factory
 from tensorgrad.core.variable import install
@@ -24,8 +25,6 @@ from tensorgrad.functions import (
     reduction,
     transfer,
 )
-from tensorgrad.functions.namespace import namespace
-from tensorgrad.functions.numpy_protocol import PROTOCOLS
 
 _Method = Callable[[Variable, Any], Any]
 
@@ -47,6 +46,8 @@ _SIGNS = {
     "lshift": "<<=",
     "rshift": ">>=",
 }
+
+_PROTOCOLS = ("__array_ufunc__", "__array_function__", "__cupy_override_elementwise_kernel__")
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 """Of the Array API standard."""
@@ -118,12 +119,27 @@ def _array_namespace(self: Variable, *, api_version: str | None = None) -> Any:
     """tensorgrad's Array API namespace over the backend of this array."""
     if api_version is not None and api_version not in VERSIONS:
         raise ValueError(f"expected a version of the standard in {VERSIONS}; got {api_version!r}")
-    return namespace(self.backend)
+    return _namespace(self.backend)
+
+
+def _namespace(backend: Backend) -> Any:
+    """tensorgrad's namespace over a backend. Few programs ask for one, so it is loaded when one does."""
+    return import_module("tensorgrad.functions.namespace").namespace(backend)
+
+
+def _protocol(name: str) -> Callable[..., Any]:
+    """A method of NumPy's protocols. The first call loads them all, and they take the place of this."""
+
+    def first_call(self: Variable, *args: Any, **kwargs: Any) -> Any:
+        install(**import_module("tensorgrad.functions.numpy_protocol").PROTOCOLS)
+        return getattr(self, name)(*args, **kwargs)
+
+    return first_call
 
 
 def install_operators() -> None:
     """Give Variable its operators and methods."""
-    set_namespace_factory(namespace)
+    set_namespace_factory(_namespace)
     both_sides: dict[str, type[Function]] = {
         "add": arithmetic.Add,
         "sub": arithmetic.Sub,
@@ -177,7 +193,7 @@ def install_operators() -> None:
         to=transfer.to,
         to_device=_to_device,
     )
-    install(**PROTOCOLS)
+    install(**{name: _protocol(name) for name in _PROTOCOLS})
 
 
 install_operators()
