@@ -83,6 +83,25 @@ def test_prod_with_zeros_to_third_order(backend):
     check_gradients(lambda x: F.prod(x, axis=(0, -1), keepdims=True), [x])
 
 
+# -- softmax ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("softmax", [F.softmax, F.log_softmax])
+def test_softmax_of_nothing_is_nothing(backend, softmax):
+    for shape in ((2, 0), (0, 2)):
+        x = variable(backend, np.zeros(shape))
+        y = softmax(x)
+        assert y.shape == shape
+        y.sum().backward()
+        assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("softmax", [F.softmax, F.log_softmax])
+def test_softmax_along_an_axis_that_is_not_there(backend, softmax):
+    with pytest.raises(ValueError, match=r"softmax: expected an axis .* axis 1 for shape \(3,\)"):
+        softmax(variable(backend, np.zeros(3)))
+
+
 # -- logsumexp -------------------------------------------------------------------------------------------
 
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad.backend import Array
-from tensorgrad.core import ArrayLike, Op, Output, Variable
+from tensorgrad.core import ArrayLike, Output, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.elementwise import exp
+from tensorgrad.functions.reduction import Reduction
 from tensorgrad.functions.reduction import sum as _sum
 
 Axis = int | tuple[int, ...]
 
 
-class Softmax(Op):
+class Softmax(Reduction):
     """``y = exp(x) / sum exp(x)``; ``gx = y (gy - sum y gy)``."""
 
-    precision = "full"
     saves = Output(0)
     fresh = True
 
-    def __init__(self, axis: Axis) -> None:
-        self.axis = axis
-
     def forward(self, x: Array) -> Array:
-        y = self.fused("softmax", x, self.axis)
+        axis = self.start(x)
+        if 0 in x.shape:
+            return self.backend.copy(x)
+        y = self.fused("softmax", x, axis)
         if y is not None:
             return y
-        y = self.xp.exp(x - self.xp.max(x, axis=self.axis, keepdims=True))
-        y /= self.xp.sum(y, axis=self.axis, keepdims=True)
+        y = self.xp.exp(x - self.xp.max(x, axis=axis, keepdims=True))
+        y /= self.xp.sum(y, axis=axis, keepdims=True)
         return y
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
@@ -41,23 +41,21 @@ class Softmax(Op):
         return gx
 
 
-class LogSoftmax(Op):
+class LogSoftmax(Reduction):
     """``y = x - log sum exp(x)``; ``gx = gy - exp(y) sum gy``."""
 
-    precision = "full"
     saves = Output(0)
     fresh = True
 
-    def __init__(self, axis: Axis) -> None:
-        self.axis = axis
-
     def forward(self, x: Array) -> Array:
-        xp = self.xp
-        y = self.fused("log_softmax", x, self.axis)
+        xp, axis = self.xp, self.start(x)
+        if 0 in x.shape:
+            return self.backend.copy(x)
+        y = self.fused("log_softmax", x, axis)
         if y is not None:
             return y
-        y = x - xp.max(x, axis=self.axis, keepdims=True)
-        return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True))
+        y = x - xp.max(x, axis=axis, keepdims=True)
+        return y - xp.log(xp.sum(xp.exp(y), axis=axis, keepdims=True))
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
@@ -89,6 +87,11 @@ def softmax(x: Any, axis: Axis = 1) -> Variable:
     -------
     Variable, shape of `x`
         Without overflow; nan where every element along `axis` is ``-inf``.
+
+    Raises
+    ------
+    ValueError
+        If `x` has no such axis.
 
     Examples
     --------
@@ -136,6 +139,11 @@ def log_softmax(x: Any, axis: Axis = 1) -> Variable:
     -------
     Variable, shape of `x`
         Nats; nan where every element along `axis` is ``-inf``.
+
+    Raises
+    ------
+    ValueError
+        If `x` has no such axis.
 
     Examples
     --------
