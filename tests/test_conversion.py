@@ -57,7 +57,7 @@ def test_to_an_unknown_library():
         Variable(np.zeros(1)).to("abacus")
 
 
-@pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("float32"), "native"], ids=repr)
+@pytest.mark.parametrize("dtype", ["float32", "f4", np.float32, np.dtype("float32"), "native"], ids=repr)
 def test_astype_in_every_spelling(backend, dtype):
     x = Variable(backend.from_numpy(np.asarray([1.5, 2.5])))
     y = x.astype(backend.xp.float32 if dtype == "native" else dtype)

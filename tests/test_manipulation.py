@@ -165,3 +165,42 @@ def test_numbers_and_lists_are_told_what_to_do(name):
         TypeError, match=rf"{name}: expected a Variable or an array; got list\. tensorgrad\.as_var"
     ):
         getattr(F, name)([1.0, 2.0], (2,))
+
+
+def test_integers_of_numpy_are_axes_and_lengths(backend):
+    x = Variable(backend.from_numpy(np.arange(24.0).reshape(2, 3, 4)))
+    m = Variable(backend.from_numpy(np.arange(9.0).reshape(3, 3)))
+    calls = (
+        lambda i: F.reshape(x, i(24)),
+        lambda i: F.reshape(x, (i(4), i(6))),
+        lambda i: F.transpose(x, (i(1), i(0), i(2))),
+        lambda i: F.expand_dims(x, i(1)),
+        lambda i: F.squeeze(F.expand_dims(x, 1), i(1)),
+        lambda i: F.moveaxis(x, i(0), i(-1)),
+        lambda i: F.flip(x, i(1)),
+        lambda i: F.roll(x, i(1)),
+        lambda i: F.roll(x, i(1), axis=(i(0), i(1))),
+        lambda i: F.repeat(x, i(2), axis=i(1)),
+        lambda i: F.tile(x, i(2)),
+        lambda i: F.split(x, i(3), axis=i(1))[1],
+        lambda i: F.concat([x, x], axis=i(1)),
+        lambda i: F.sum(x, i(1)),
+        lambda i: F.max(x, (i(0), i(-1))),
+        lambda i: F.cumsum(x, i(1)),
+        lambda i: F.softmax(x, i(2)),
+        lambda i: F.matrix_norm(m, ord=i(1)),
+        lambda i: F.tensordot(m, m, i(1)),
+        lambda i: F.tensordot(m, m, (i(0), i(1))),
+        lambda i: F.fftshift(x, i(1)),
+    )
+    for call in calls:
+        assert_close(call(np.int64), call(int))
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        F.reshape(x, 24.0)
+
+
+def test_roll_as_if_flattened_by_the_sum_of_its_shifts():
+    x = Variable(np.arange(6.0).reshape(2, 3))
+    assert_close(F.roll(x, (1, 3)), np.roll(x.data, (1, 3)))
+    with pytest.raises(ValueError, match="roll: expected one shift for each axis"):
+        F.roll(x, (1, 2, 3), axis=(0, 1))

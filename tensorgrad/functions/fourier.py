@@ -12,7 +12,7 @@ from tensorgrad.core import ArrayLike, Op, Variable, default_backend
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.core.variable import make_variable
 from tensorgrad.functions.complex_parts import imag, real
-from tensorgrad.functions.manipulation import axis_of, owner_of, shape_of
+from tensorgrad.functions.manipulation import as_tuple, axis_of, owner_of, shape_of
 from tensorgrad.functions.rearrangement import roll
 from tensorgrad.functions.special import floats
 
@@ -347,7 +347,7 @@ def ifftshift(x: Any, axes: Any = None) -> Variable:
 
 def _shifted(name: str, x: Any, axes: Any, way: int) -> Variable:
     shape = shape_of(name, x)
-    axes = range(len(shape)) if axes is None else (axes,) if isinstance(axes, int) else axes
+    axes = range(len(shape)) if axes is None else as_tuple(axes)
     found = tuple(axis_of(name, axis, len(shape)) for axis in axes)
     shifts = tuple(way * (shape[axis] // 2) for axis in found)
     return roll(x, shifts, axis=found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from operator import index
 from typing import Any
 
 from tensorgrad.backend import Array
@@ -215,8 +217,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Variable, ..
     shape = shape_of("split", x)
     axis = axis_of("split", axis, len(shape))
     n = shape[axis]
-    if isinstance(indices_or_sections, int):
-        count = indices_or_sections
+    if isinstance(indices_or_sections, Integral):
+        count = index(indices_or_sections)
         if count < 1 or n % count:
             raise ValueError(
                 f"split: expected a number of equal parts of the {n} elements along axis {axis}; "

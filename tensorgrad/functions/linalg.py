@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
+from operator import index
 from typing import Any
 
 from tensorgrad.backend import Array
@@ -10,7 +12,7 @@ from tensorgrad.core import ArrayLike, Input, Op, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.arithmetic import add, mul
 from tensorgrad.functions.complex_parts import conj
-from tensorgrad.functions.manipulation import axis_of, owner_of, reshape, shape_of
+from tensorgrad.functions.manipulation import as_tuple, axis_of, owner_of, reshape, shape_of
 from tensorgrad.functions.matrices import dense
 from tensorgrad.functions.reduction import sum
 
@@ -360,12 +362,13 @@ def tensordot(x0: Any, x1: Any, axes: Any = 2) -> Variable:
     (2,)
     """
     s0, s1 = shape_of("tensordot", x0), shape_of("tensordot", x1)
-    if isinstance(axes, int):
-        if not 0 <= axes <= min(len(s0), len(s1)):
-            raise ValueError(f"tensordot: expected that both have {axes} axes; got {s0} and {s1}")
-        pairs = (tuple(range(len(s0) - axes, len(s0))), tuple(range(axes)))
+    if isinstance(axes, Integral):
+        count = index(axes)
+        if not 0 <= count <= min(len(s0), len(s1)):
+            raise ValueError(f"tensordot: expected that both have {count} axes; got {s0} and {s1}")
+        pairs = (tuple(range(len(s0) - count, len(s0))), tuple(range(count)))
     else:
-        a, b = ((side,) if isinstance(side, int) else tuple(side) for side in axes)
+        a, b = map(as_tuple, axes)
         pairs = (
             tuple(axis_of("tensordot", i, len(s0)) for i in a),
             tuple(axis_of("tensordot", i, len(s1)) for i in b),

@@ -126,6 +126,16 @@ def owner_of(name: str, x: Any) -> Backend:
     return owner
 
 
+def as_tuple(x: Any) -> tuple[Any, ...]:
+    """An axis or a length, which may be an integer of NumPy's, or a sequence of them, as a tuple."""
+    if isinstance(x, int):
+        return (x,)
+    try:
+        return tuple(x)
+    except TypeError:  # not iterable
+        return (index(x),)
+
+
 def axis_of(name: str, axis: int, ndim: int) -> int:
     """An axis counted from the first, or NumPy's AxisError in the name of a function.
 
@@ -134,12 +144,12 @@ def axis_of(name: str, axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         text = f"{name}: expected an axis from {-ndim} to {ndim - 1}; got {axis}"
         raise np.exceptions.AxisError(text)
-    return axis % ndim
+    return index(axis % ndim)
 
 
 def axes_of(name: str, axes: Any, ndim: int) -> tuple[int, ...]:
     """Axes counted from the first, each at most once."""
-    given = (axes,) if isinstance(axes, int) else tuple(axes)
+    given = as_tuple(axes)
     found = tuple(axis_of(name, index(a), ndim) for a in given)
     if len(set(found)) != len(found):
         raise ValueError(f"{name}: expected each axis once; got {given}")
@@ -176,7 +186,7 @@ def reshape(x: Any, shape: Any) -> Variable:
     >>> F.reshape(Variable(np.arange(6.0)), (2, 3)).shape
     (2, 3)
     """
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = as_tuple(shape)
     x_shape = shape_of("reshape", x)
     if x_shape == shape:
         return unchanged(x)
@@ -399,9 +409,8 @@ def expand_dims(x: Any, axis: Any = 0) -> Variable:
     >>> F.expand_dims(Variable(np.zeros(3)), 1).shape
     (3, 1)
     """
-    count = 1 if isinstance(axis, int) else len(axis)
     shape = shape_of("expand_dims", x)
-    ndim = len(shape) + count
+    ndim = len(shape) + len(as_tuple(axis))
     new = axes_of("expand_dims", axis, ndim)
     old = iter(shape)
     return reshape(x, tuple(1 if i in new else next(old) for i in range(ndim)))

@@ -292,8 +292,7 @@ class Namespace(_Module):
         """An array of one value; a Variable for the value gets the sum of the gradients."""
         if isinstance(fill_value, Variable):
             value = self.asarray(fill_value, dtype=dtype, device=device)
-            shape = (shape,) if isinstance(shape, int) else shape
-            return transfer.copy(manipulation.broadcast_to(value, shape))
+            return transfer.copy(manipulation.broadcast_to(value, manipulation.as_tuple(shape)))
         y = self._source.full(shape, fill_value, dtype=dtype, device=self._backend.as_device(device))
         return constants.wrap(y)  # type: ignore[no-any-return]
 

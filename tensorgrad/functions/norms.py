@@ -143,7 +143,6 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: float | str | None = "fr
         return choose(expand_dims(svdvals(x), -1), (-2, -1), keepdims)
     if ord not in (1, -1, math.inf, -math.inf):
         raise ValueError(f"matrix_norm: expected ord 'fro', 'nuc', 1, -1, 2, -2, inf or -inf; got {ord!r}")
-    assert isinstance(ord, int | float)  # what is left
     across = -2 if math.isfinite(ord) else -1
     sums = sum(abs(x), across, keepdims=True)
     return max(sums, (-2, -1), keepdims) if ord > 0 else min(sums, (-2, -1), keepdims)

@@ -134,10 +134,7 @@ def _nan_to_num(
 
 @implements("sinc")
 def _sinc(x: Any) -> Any:
-    t = x * np.pi
-    small = t * t < 1e-8  # below, 1 - t**2 / 6 is exact in double precision
-    safe = selection.where(small, 1.0, t)
-    return selection.where(small, 1 - t * t / 6, trigonometric.sin(safe) / safe)
+    return of_functions("sinc")(x)
 
 
 @implements("unwrap")

@@ -239,7 +239,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     if axis is None and (ord is None or n == 1):
         y = _vector_norm(manipulation.ravel(x), ord=2 if ord is None else ord)
         return manipulation.reshape(y, (1,) * n) if keepdims else y
-    axes = tuple(range(n)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(range(n)) if axis is None else manipulation.as_tuple(axis)
     if len(axes) == 1 or (len(axes) == 2 and ord is None):
         return _vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
 
 @implements("broadcast_to")
 def _broadcast_to(array: Any, shape: Any) -> Any:
-    return manipulation.broadcast_to(array, (shape,) if isinstance(shape, int) else shape)
+    return manipulation.broadcast_to(array, manipulation.as_tuple(shape))
 
 
 @implements("broadcast_arrays")
@@ -181,14 +182,14 @@ def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 @implements("split")
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    if not isinstance(indices_or_sections, int):
+    if not isinstance(indices_or_sections, Integral):
         indices_or_sections = [int(i) for i in indices_or_sections]
     return list(joining.split(ary, indices_or_sections, axis))
 
 
 @implements("array_split")
 def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, Integral):
         size, larger = divmod(ary.shape[axis], indices_or_sections)
         lengths = [size + 1] * larger + [size] * (indices_or_sections - larger)
         indices_or_sections = np.cumsum(lengths)[:-1].tolist()
@@ -330,7 +331,7 @@ def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 @implements("repeat")
 def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     (a,) = arrays(a, anchor(a, repeats))[:1]
-    if not isinstance(repeats, int):
+    if not isinstance(repeats, Integral):
         repeats = arrays(repeats, anchor(a))[0]
         repeats = repeats.data if isinstance(repeats, Variable) else repeats
     return rearrangement.repeat(a, repeats, axis)
@@ -338,7 +339,7 @@ def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 @implements("tile")
 def _tile(A: Any, reps: Any) -> Any:
-    return rearrangement.tile(A, reps if isinstance(reps, int) else tuple(int(n) for n in reps))
+    return rearrangement.tile(A, reps)
 
 
 @implements("meshgrid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def _average(
         return (mean, space(v).full(mean.shape, a.size / mean.size, dtype=mean.dtype)) if returned else mean
     weights = arrays(weights, v)[0]
     if tuple(weights.shape) != tuple(a.shape):
-        if not isinstance(axis, int) or len(weights.shape) != 1:
+        if not isinstance(axis, Integral) or len(weights.shape) != 1:
             raise Unsupported("weights= of another shape than the array needs an integer axis=")
         weights = manipulation.moveaxis(
             manipulation.reshape(weights, (*[1] * (len(a.shape) - 1), -1)), -1, axis

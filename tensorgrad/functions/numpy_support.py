@@ -66,6 +66,18 @@ def _array(x: Any, v: Variable) -> Any:
     return v.__array_namespace__().asarray(x, device=v.device)
 
 
+def operands(*values: Any) -> list[Any]:
+    """Operands of a ufunc as Variables or arrays. Numbers are weak: they take the dtype of the Variable."""
+    v = anchor(*values)
+    xp = v.backend.xp
+    return [
+        xp.asarray(x, dtype=xp.result_type(v.dtype, x), device=v.device)
+        if isinstance(x, bool | int | float | complex)
+        else _array(x, v)
+        for x in values
+    ]
+
+
 def listed(*values: Any) -> list[Any]:
     """Lists and tuples among operands as arrays; numbers stay weak."""
     v = anchor(*values)

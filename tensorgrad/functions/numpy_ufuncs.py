@@ -16,12 +16,21 @@ from tensorgrad.functions import (
     extremes,
     linalg,
     manipulation,
+    numeric,
     reduction,
     selection,
     special_powers,
     trigonometric,
 )
-from tensorgrad.functions.numpy_support import Unsupported, anchor, arrays, converted, space
+from tensorgrad.functions.numpy_support import (
+    Unsupported,
+    anchor,
+    arrays,
+    converted,
+    floating,
+    operands,
+    space,
+)
 from tensorgrad.functions.transfer import astype
 
 
@@ -47,7 +56,7 @@ def _scaled(factor: float) -> Callable[[Any], Any]:
 def _fmod(x0: Any, x1: Any) -> Any:
     """The remainder with the sign of `x0`: that of the absolute values is exact."""
     xp = space(x0, x1)
-    x0, x1 = arrays(x0, x1)
+    x0, x1 = operands(x0, x1)
     size0, size1 = (selection.where(xp.signbit(x), -x, x) for x in (x0, x1))
     r = arithmetic.remainder(size0, size1)
     return selection.where(xp.signbit(x0), -r, r)
@@ -64,7 +73,7 @@ def _modf(x: Any) -> tuple[Any, Any]:
 
 def _heaviside(x: Any, at_zero: Any) -> Any:
     xp = space(x, at_zero)
-    x, at_zero = arrays(x, at_zero)
+    x, at_zero = map(floating, operands(x, at_zero))
     step = xp.astype(comparison.greater(x, 0), x.dtype)
     step = selection.where(xp.isnan(x), x.data if isinstance(x, Variable) else x, step)
     return selection.where(comparison.equal(x, 0), at_zero, step)
@@ -81,17 +90,14 @@ def _fmin(x0: Any, x1: Any) -> Any:
 def _ignoring_nan(choose: Callable[[Any, Any], Any], x0: Any, x1: Any) -> Any:
     """The larger or smaller of two values; where one is nan, the other."""
     xp = space(x0, x1)
-    x0, x1 = arrays(x0, x1)
+    x0, x1 = operands(x0, x1)
     known0 = selection.where(xp.isnan(x0), x1, x0)
     known1 = selection.where(xp.isnan(x1), x0, x1)
     return choose(known0, known1)
 
 
 def _copysign(x0: Any, x1: Any) -> Any:
-    xp = space(x0, x1)
-    x0, x1 = arrays(x0, x1)
-    same = comparison.equal(xp.signbit(x0), xp.signbit(x1))
-    return selection.where(same, x0, -x0)
+    return numeric.copysign(*map(floating, operands(x0, x1)))
 
 
 def _ldexp(x: Any, exponent: Any) -> Any:

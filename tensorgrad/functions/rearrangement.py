@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from operator import index
 from typing import Any
 
 from tensorgrad.backend import Array
@@ -9,7 +11,7 @@ from tensorgrad.core import ArrayLike, Op, Variable
 from tensorgrad.core.alias import ViewOp
 from tensorgrad.core.sample import Ints, Real, Sample, samples
 from tensorgrad.functions.indexing import index_array, take
-from tensorgrad.functions.manipulation import axes_of, axis_of, ravel, shape_of
+from tensorgrad.functions.manipulation import as_tuple, axes_of, axis_of, ravel, shape_of
 
 
 class Flip(ViewOp):
@@ -178,13 +180,13 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
     >>> F.roll(Variable(np.array([1.0, 2.0, 3.0])), 1)
     variable([3. 1. 2.])
     """
-    if axis is not None:
-        axes = axes_of("roll", axis, len(shape_of("roll", x)))
-        if not isinstance(shift, int) and len(shift) != len(axes):
-            raise ValueError(f"roll: expected one shift for each axis; got {shift} for {axis}")
-        axis = axes[0] if isinstance(shift, int) and len(axes) == 1 else axes
-        shift = (shift,) * len(axes) if isinstance(shift, int) and len(axes) > 1 else shift
-    return Roll(shift if isinstance(shift, int) else tuple(shift), axis)(x)  # type: ignore[no-any-return]
+    shifts = tuple(map(index, as_tuple(shift)))
+    if axis is None:
+        return Roll(sum(shifts), None)(x)  # type: ignore[no-any-return]
+    axes = axes_of("roll", axis, len(shape_of("roll", x)))
+    if len(shifts) not in (1, len(axes)):
+        raise ValueError(f"roll: expected one shift for each axis; got {shift} for {axis}")
+    return Roll(shifts if len(shifts) == len(axes) else shifts * len(axes), axes)(x)  # type: ignore[no-any-return]
 
 
 _MATRICES = (
@@ -294,8 +296,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
         x, axis = ravel(x), 0
     shape = shape_of("repeat", x)
     axis = axis_of("repeat", axis, len(shape))
-    if isinstance(repeats, int):
-        return Repeat(repeats, axis)(x)  # type: ignore[no-any-return]
+    if isinstance(repeats, Integral):
+        return Repeat(index(repeats), axis)(x)  # type: ignore[no-any-return]
     n = shape[axis]
     owner, counts = index_array("repeat", x, repeats)
     if tuple(counts.shape) not in ((), (1,), (n,)):
@@ -333,5 +335,4 @@ def tile(x: Any, repetitions: Any) -> Variable:
     >>> F.tile(Variable(np.array([1.0, 2.0])), 2)
     variable([1. 2. 1. 2.])
     """
-    counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
-    return Tile(counts)(x)  # type: ignore[no-any-return]
+    return Tile(tuple(map(index, as_tuple(repetitions))))(x)  # type: ignore[no-any-return]

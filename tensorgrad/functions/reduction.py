@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from operator import index
+from typing import Any, ClassVar, SupportsIndex
 
 from tensorgrad.backend import Array
 from tensorgrad.core import ArrayLike, Input, Op, Output, Variable
@@ -19,8 +20,10 @@ class Reduction(Op):
     precision: ClassVar[str | None] = "full"
     x_shape: tuple[int, ...]
 
-    def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
-        self.axis = tuple(axis) if isinstance(axis, list) else axis
+    def __init__(self, axis: Axis | SupportsIndex = None, keepdims: bool = False) -> None:
+        if axis is not None and not isinstance(axis, int):  # integers of NumPy's are not for every library
+            axis = tuple(map(index, axis)) if isinstance(axis, tuple | list) else index(axis)
+        self.axis = axis
         self.keepdims = keepdims
 
     def start(self, x: Array) -> int | tuple[int, ...] | None:

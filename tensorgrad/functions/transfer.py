@@ -46,12 +46,12 @@ class To(Op):
 
 def dtype_of(backend: Backend, dtype: Any) -> Any:
     """A dtype in the terms of a backend: from its name, NumPy's dtype or a Python type too."""
-    if isinstance(dtype, str):
-        name = dtype
-    elif isinstance(dtype, np.dtype | type):
-        name = np.dtype(dtype).name
-    else:
+    if not isinstance(dtype, str | np.dtype | type):
         return dtype
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:  # a name that NumPy lacks, such as bfloat16
+        name = str(dtype)
     found = getattr(backend.xp, name, None)
     if found is None:
         raise TypeError(f"astype: expected a dtype of {backend.name}; got {dtype!r}")

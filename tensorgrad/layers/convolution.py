@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,7 +71,7 @@ class Convolutional(Layer):
     def kernel(self) -> tuple[int, ...]:
         """`kernel_size` with an entry for each axis."""
         k = self.kernel_size
-        return (k,) * self.axes if isinstance(k, int) else tuple(k)
+        return (index(k),) * self.axes if isinstance(k, Integral) else tuple(k)
 
     def _make_weights(self, in_channels: int) -> None:
         if in_channels < 1 or in_channels % self.groups:
