@@ -8,7 +8,7 @@ import pytest
 import tensorgrad as tg
 import tensorgrad.functions as F
 from tensorgrad import Variable
-from tensorgrad.backend import BY_TYPE
+from tensorgrad.backend import BY_TYPE, backend_of
 from tensorgrad.testing import assert_close
 
 
@@ -151,6 +151,16 @@ def test_jvp(backend):
     close(backend, along, np.cos(X) * (X + 1) * X + np.sin(X) * 2 * X)
 
 
+def test_numbers_and_lists_as_directions(backend):
+    x = array(backend, X)
+    (g,) = tg.vjp(cubes, x)[1](2.0)
+    close(backend, g, 6 * X**2)
+    _, along = tg.jvp(F.sin, (x,), ([1, 0, 2.5],))
+    close(backend, along, np.cos(X) * [1.0, 0.0, 2.5])
+    (product,) = tg.hvp(lambda x: x**3, [array(backend, 2.0)], [1.0])
+    close(backend, product, 12.0)
+
+
 def test_jvp_of_a_value_that_does_not_depend_on_the_input():
     _, along = tg.jvp(lambda x: Variable(np.ones(2)), [X], [X])  # that is the case
     np.testing.assert_array_equal(along, np.zeros(2))
@@ -180,6 +190,20 @@ def test_jacobian_of_several_arguments_and_values(mode):
     sa, sb = aux["s"]
     np.testing.assert_allclose(sa, np.ones(3))
     np.testing.assert_allclose(sb, np.zeros(3))
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "auto"])
+def test_jacobian_at_a_constant_is_a_constant(mode):
+    at = tg.jacobian(F.sin, mode=mode)
+    j = at(Variable(X, requires_grad=False))
+    assert isinstance(j, Variable)
+    assert not j.requires_grad
+    assert isinstance(tg.vmap(at)(np.stack([X, X])), np.ndarray)
+
+
+def test_argnums_and_axes_of_numpy():
+    close(backend_of(X), tg.grad(lambda x, y: (x * y).sum(), argnums=np.int64(1))(X, 2 * X), X)
+    close(backend_of(X), tg.vmap(F.sum, in_axes=np.int64(1))(X[None]), X)
 
 
 def test_jacobian_of_a_matrix_has_both_shapes():
@@ -272,9 +296,15 @@ class TestErrors:
         with pytest.raises(ValueError, match="expected positions below 1"):
             tg.grad(cubes, argnums=1)(X)
 
-    def test_jvp_needs_a_tangent_for_each_primal(self):
-        with pytest.raises(ValueError, match="one tangent for each of 1 primals; got 2"):
-            tg.jvp(cubes, [X], [X, X])
+    def test_primals_and_tangents_are_tuples_or_lists(self):
+        for transform in (tg.jvp, tg.hvp):
+            name = transform.__name__
+            with pytest.raises(TypeError, match=rf"{name}: expected primals as a tuple .* got ndarray"):
+                transform(cubes, X[:1], X[:1])
+            with pytest.raises(TypeError, match=rf"{name}: expected tangents as a tuple .* got ndarray"):
+                transform(cubes, (X,), X)
+            with pytest.raises(ValueError, match=rf"{name}: expected one tangent for each of 1 primals"):
+                transform(cubes, (X,), (X, X))
 
     def test_jvp_shape(self):
         with pytest.raises(ValueError, match=r"shape \(3,\); got \(2,\)"):

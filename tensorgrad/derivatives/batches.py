@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from numbers import Integral
+from operator import index
 from typing import Any
 
 from tensorgrad.backend import is_array
@@ -85,7 +87,7 @@ vectorize = vmap
 
 def _for_arguments(in_axes: Axes, n: int) -> Axes:
     """`in_axes` as a list with an entry for each argument."""
-    if in_axes is None or isinstance(in_axes, int):
+    if in_axes is None or isinstance(in_axes, Integral):
         return [in_axes] * n
     if len(in_axes) != n:
         raise ValueError(f"vmap: expected in_axes for each of {n} arguments; got {len(in_axes)}: {in_axes}")
@@ -94,8 +96,8 @@ def _for_arguments(in_axes: Axes, n: int) -> Axes:
 
 def _spread(name: str, axes: Axes, tree: Any) -> list[int | None]:
     """The axis of each leaf of a container, where `axes` has the upper part of its structure."""
-    if axes is None or isinstance(axes, int):
-        return [axes] * len(tree_leaves(tree))
+    if axes is None or isinstance(axes, Integral):
+        return [None if axes is None else index(axes)] * len(tree_leaves(tree))
     if isinstance(axes, dict) and isinstance(tree, dict) and axes.keys() == tree.keys():
         return [axis for key in tree for axis in _spread(name, axes[key], tree[key])]
     both = isinstance(axes, list | tuple) and isinstance(tree, list | tuple)

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.core import Variable, namespace_of
 from tensorgrad.core.tree import tree_leaves, tree_map
 from tensorgrad.core.variable import make_variable
-from tensorgrad.derivatives.transforms import Argnums, Linearization, grad, vjp
+from tensorgrad.derivatives.transforms import Argnums, Linearization, directions, grad, vjp
 
 
 def jacobian(
@@ -49,7 +49,7 @@ def jacobian(
 
     @wraps(function)
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        at = Linearization(function, args, kwargs, argnums, create_graph=mode != "reverse")
+        at = Linearization(function, args, kwargs, argnums)
         ys, xs = tree_leaves(at.value), tree_leaves(at.inputs)
         n_out, n_in = (sum(v.size for v in values) for values in (ys, xs))
         forward = mode == "forward" or (mode == "auto" and n_in < n_out)
@@ -141,12 +141,17 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     Parameters
     ----------
     function : callable
-    primals, tangents : sequences of arrays or Variables
+    primals, tangents : tuples or lists of arrays or Variables
         The arguments, and a direction for each.
 
     Returns
     -------
     tuple of arrays or Variables, shapes of `primals`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the tangents have not the structure and shapes of the primals.
 
     Examples
     --------
@@ -154,5 +159,6 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     (array([ 6., 12.]),)
     """
     # The Hessian is symmetric, so one backward over the gradient gives its product.
+    along = directions("hvp", primals, tangents)
     _, pullback = vjp(grad(function, range(len(primals))), *primals)
-    return pullback(tuple(tangents))
+    return pullback(tuple(along))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from numbers import Integral
 from typing import Any
 
 from tensorgrad.core import Op, Variable, as_array, as_variable, using_config
@@ -18,6 +19,7 @@ from tensorgrad.core.engine import gradients as _gradients
 from tensorgrad.core.tree import tree_leaves, tree_map
 from tensorgrad.core.variable import make_variable
 from tensorgrad.derivatives.of_values import gradient_of
+from tensorgrad.functions.manipulation import as_tuple
 
 _depth: ContextVar[int] = ContextVar("tensorgrad.derivatives.depth", default=0)
 
@@ -76,9 +78,8 @@ class Linearization:
         argnums: Argnums,
         *,
         has_aux: bool = False,
-        create_graph: bool = False,
     ) -> None:
-        self.single = isinstance(argnums, int)
+        self.single = isinstance(argnums, Integral)
         positions = _positions(argnums, len(args))
         chosen = [args[i] for i in positions]
         self._cotangents: Any = None
@@ -86,7 +87,6 @@ class Linearization:
             self.nests = inner or any(
                 isinstance(x, Variable) and x.requires_grad for x in tree_leaves(chosen)
             )
-            self.create_graph = create_graph or self.nests
             self.inputs = [tree_map(traced, x) for x in chosen]
             filled = list(args)
             for i, x in zip(positions, self.inputs, strict=True):
@@ -97,8 +97,9 @@ class Linearization:
         self.value = tree_map(as_variable, value)
         self.as_variables = inner or any(isinstance(x, Variable) for x in tree_leaves(chosen))
 
-    def pull(self, cotangent: Any, *, retain_graph: bool = True) -> list[Any]:
+    def pull(self, cotangent: Any, *, create_graph: bool = False, retain_graph: bool = True) -> list[Any]:
         """The gradients for this cotangent of the value, one container for each argument."""
+        create_graph = create_graph or self.nests
         outputs = tree_leaves(self.value)
         seeds = tree_leaves(cotangent)
         xs = tree_leaves(self.inputs)
@@ -107,18 +108,18 @@ class Linearization:
                 outputs,
                 xs,
                 seeds,
-                create_graph=self.create_graph,
-                retain_graph=retain_graph or self.create_graph,
+                create_graph=create_graph,
+                retain_graph=retain_graph or create_graph,
             )
         )
         return [tree_map(lambda x: gradient_of(x, next(found)), arg) for arg in self.inputs]
 
     def push(self, tangents: Any) -> Any:
-        """The derivative of the value along tangents of the inputs; needs ``create_graph``."""
+        """The derivative of the value along tangents of the inputs."""
         if self._cotangents is None:
             with _within():
                 self._cotangents = tree_map(lambda v: Variable(v.backend.xp.zeros_like(v.data)), self.value)
-                self._pulled = tree_leaves(self.pull(self._cotangents))
+                self._pulled = tree_leaves(self.pull(self._cotangents, create_graph=True))
         seeds = tree_leaves(self._cotangents)
         linear = [(g, t) for g, t in zip(self._pulled, tree_leaves(tangents), strict=True) if g.requires_grad]
         found = iter(
@@ -151,7 +152,7 @@ class Linearization:
 
 
 def _positions(argnums: Argnums, n: int) -> list[int]:
-    positions = [argnums] if isinstance(argnums, int) else list(argnums)
+    positions = list(as_tuple(argnums))
     for i in positions:
         if not -n <= i < n:
             raise ValueError(f"argnums: expected positions below {n}, the number of arguments; got {i}")
@@ -249,17 +250,34 @@ def vjp(function: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any
     at = Linearization(function, primals, {}, range(len(primals)))
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        tree_map(_check_like, at.value, cotangent)
-        return tuple(at.out(g) for g in at.pull(cotangent))
+        return tuple(at.out(g) for g in at.pull(tree_map(_direction, at.value, cotangent)))
 
     return at.out(at.value), pullback
 
 
-def _check_like(value: Any, cotangent: Any) -> None:
-    if tuple(value.shape) != tuple(cotangent.shape):
+def _direction(value: Any, given: Any) -> Any:
+    """A tangent or cotangent as an array, or the error that says that it has not the shape of the value."""
+    v = as_variable(value)
+    if not hasattr(given, "shape"):  # a number or lists
+        given = v.backend.xp.asarray(given, dtype=v.dtype, device=v.device)
+    if v.shape != tuple(given.shape):
+        raise ValueError(f"expected a tangent or cotangent of shape {v.shape}; got {tuple(given.shape)}")
+    return given
+
+
+def directions(name: str, primals: Any, tangents: Any) -> list[Any]:
+    """A tangent for each of the primals, or the error in the name of a function that says why not."""
+    for role, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise TypeError(
+                f"{name}: expected {role} as a tuple or list with an entry for each argument; "
+                f"got {type(given).__name__}. Of one argument x it is (x,)."
+            )
+    if len(primals) != len(tangents):
         raise ValueError(
-            f"expected a tangent or cotangent of shape {tuple(value.shape)}; got {tuple(cotangent.shape)}"
+            f"{name}: expected one tangent for each of {len(primals)} primals; got {len(tangents)}"
         )
+    return list(tree_map(_direction, list(primals), list(tangents)))
 
 
 def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -271,21 +289,24 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     Parameters
     ----------
     function : callable
-    primals, tangents : sequences of arrays, Variables, or nested containers of them
-        The point and the direction.
+    primals, tangents : tuples or lists of arrays, Variables, or nested containers of them
+        The point and the direction, with an entry for each argument of `function`.
 
     Returns
     -------
     value, derivative
         Of one structure.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the tangents have not the structure and shapes of the primals.
+
     Examples
     --------
     >>> tg.jvp(lambda x: x * x, [np.array([1.0, 2.0])], [np.array([1.0, 10.0])])
     (array([1., 4.]), array([ 2., 40.]))
     """
-    if len(primals) != len(tangents):
-        raise ValueError(f"jvp: expected one tangent for each of {len(primals)} primals; got {len(tangents)}")
-    tree_map(_check_like, list(primals), list(tangents))
-    at = Linearization(function, tuple(primals), {}, range(len(primals)), create_graph=True)
-    return at.out(at.value), at.out(at.push(list(tangents)))
+    along = directions("jvp", primals, tangents)
+    at = Linearization(function, tuple(primals), {}, range(len(primals)))
+    return at.out(at.value), at.out(at.push(along))
