@@ -664,3 +664,34 @@ def test_what_cupy_hands_over():
         hook(Kernel("cupy_sin"), v, out=A.copy())
     with pytest.raises(TypeError, match=r"cupy: .* is not defined for Variables. Pass v.data."):
         hook(Kernel("my_kernel"), v)
+
+
+@pytest.mark.parametrize("ufunc", [np.fmax, np.fmin, np.fmod, np.heaviside, np.copysign])
+def test_numbers_beside_variables_are_weak(ufunc):
+    x = np.array([0.5, -1.5, 3.0], np.float32)
+    for args in ((x, 2.0), (2.0, x), (x, 2)):
+        check_values(ufunc(*map(variables, args)), ufunc(*args))
+
+
+def test_copysign_of_integers_is_floating():
+    check_values(np.copysign(np.arange(3), Variable(V[:3])), np.copysign(np.arange(3), V[:3]))
+
+
+def test_sinc_of_complex_numbers():
+    z = np.array([2 + 2j, 0.1j, 1e-5j, 0j, -0.3 + 0.4j])
+    check_values(np.sinc(Variable(z)), np.sinc(z))
+    check_gradients(lambda x, y: np.real(np.sinc(x + 1j * y)), [z.real[[0, 4]], z.imag[[0, 4]]])
+
+
+def test_lengths_and_axes_of_numpy():
+    t = Variable(T)
+    for f in (
+        lambda t: np.reshape(t, np.prod(t.shape)),
+        lambda t: np.tile(t, np.int64(2)),
+        lambda t: np.array_split(t, np.int64(2)),
+        lambda t: np.average(t, axis=np.int64(1), weights=np.arange(1.0, 4.0)),
+        lambda t: np.linalg.norm(t, axis=np.int64(1)),
+        lambda t: np.median(t, axis=np.int64(1)),
+        lambda t: np.broadcast_to(t[0, 0, 0], np.int64(3)),
+    ):
+        check_values(f(t), f(T))
