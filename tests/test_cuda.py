@@ -355,7 +355,10 @@ def test_memory_on_the_double(as_cupy):
     with cuda.memory_peak() as memory:
         hook.told("malloc_postprocess", 100)
         hook.told("free_postprocess", 100)
-        hook.told("malloc_postprocess", 50)
+        with cuda.memory_peak() as within:
+            hook.told("malloc_postprocess", 50)
+        assert within == {"peak": 60}
+        hook.told("malloc_postprocess", 1000, mem_ptr=0)  # as CuPy tells of memory that it could not get
         assert memory == {"peak": 110}
     hook.told("malloc_postprocess", 1000)
     assert memory == {"peak": 110}
@@ -405,6 +408,24 @@ def test_copies_ahead_are_in_order_on_the_double(as_cupy):
         np.testing.assert_array_equal(array.get(), given)
     backend.send(batch)
     assert streams.TOLD[7][:2] == ("wait", copying)  # the same stream
+
+
+@needs_compiler
+def test_kernels_leave_arrays_on_other_devices_alone(double):
+    """CuPy passes any address to a kernel: one of another device would be an illegal access."""
+    x, labels = np.ones((2, 3)), np.zeros(2, np.int64)
+    here, there = double.from_numpy(x), double.from_numpy(x, 1)
+    softmax, entropy = double.kernel("softmax"), double.kernel("softmax_cross_entropy")
+    assert softmax(there, -1) is None
+    assert not double.kernel("sgd")([there], [there], 0.1)
+    np.testing.assert_allclose(softmax(here, -1).get(), np.full((2, 3), 1 / 3))
+    with Device(1):
+        assert softmax(there, -1) is not None
+    with pytest.raises(
+        ValueError,
+        match=r"^softmax_cross_entropy: expected arrays on the current device, 0; got one on 1\. Move it, or",
+    ):
+        entropy(here, double.from_numpy(labels, 1))
 
 
 def test_tf32_on_the_double(as_cupy):

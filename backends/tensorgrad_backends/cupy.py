@@ -223,14 +223,15 @@ class CupyBackend(Backend):
 class _Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]  # a class without types
     """Follows what CuPy's pool gives and takes back."""
 
-    name = "tensorgrad peak"
-
     def __init__(self, used: int) -> None:
         super().__init__()
+        self.name = f"tensorgrad peak {id(self)}"  # CuPy takes no two hooks of one name
         self.used = used
         self.found = {"peak": used}
 
     def malloc_postprocess(self, **sizes: Any) -> None:
+        if not sizes["mem_ptr"]:  # there was none left
+            return
         self.used += sizes["mem_size"]
         self.found["peak"] = max(self.found["peak"], self.used)
 

@@ -79,8 +79,8 @@ class Device:
 
 
 class Memory:
-    def __init__(self, array: np.ndarray) -> None:
-        self.ptr = array.ctypes.data
+    def __init__(self, array: np.ndarray, device_id: int) -> None:
+        self.ptr, self.device_id = array.ctypes.data, device_id
         self.mem = array.base if array.base is not None else array
 
 
@@ -111,7 +111,7 @@ class ndarray:  # noqa: N801  # CuPy's name
     real = property(lambda self: wrap(self._a.real))
     imag = property(lambda self: wrap(self._a.imag))
     device = property(lambda self: Device(self._number))
-    data = property(lambda self: Memory(self._a))
+    data = property(lambda self: Memory(self._a, self._number))
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:

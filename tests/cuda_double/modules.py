@@ -211,9 +211,12 @@ def _using_allocator(allocator=None):
 class MemoryHook:
     """What CuPy tells of memory that it gives and takes back; the double calls `told`."""
 
+    name = "MemoryHook"
     active: list[Any] = []  # noqa: RUF012
 
     def __enter__(self):
+        if any(hook.name == self.name for hook in MemoryHook.active):
+            raise KeyError(f"memory hook {self.name} already exists")
         MemoryHook.active.append(self)
         return self
 
@@ -221,9 +224,9 @@ class MemoryHook:
         MemoryHook.active.remove(self)
 
     @staticmethod
-    def told(event, mem_size):
+    def told(event, mem_size, mem_ptr=1):
         for hook in MemoryHook.active:
-            getattr(hook, event)(device_id=0, size=mem_size, mem_size=mem_size, mem_ptr=0, pmem_id=0)
+            getattr(hook, event)(device_id=0, size=mem_size, mem_size=mem_size, mem_ptr=mem_ptr, pmem_id=0)
 
 
 class RawModule:

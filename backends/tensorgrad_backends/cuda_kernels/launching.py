@@ -16,9 +16,14 @@ _BLOCK = 256
 
 
 def serves(*arrays: Array) -> bool:
-    """Whether the kernels serve these arrays: one dtype that they know, some elements, and not too many."""
-    dtype = arrays[0].dtype
-    return dtype.name in sources.TYPES and all(a.dtype == dtype and 0 < a.size < _MOST for a in arrays)
+    """Whether the kernels serve these arrays: on the current device, not empty, of one dtype they know.
+
+    Nor may they have more elements than an int counts.
+    """
+    dtype, here = arrays[0].dtype, cupy.cuda.runtime.getDevice()
+    return dtype.name in sources.TYPES and all(
+        a.dtype == dtype and 0 < a.size < _MOST and a.data.device_id == here for a in arrays
+    )
 
 
 def computed_in(dtype: Any) -> Any:
@@ -47,7 +52,19 @@ def launch(file: str, name: str, dtype: Any, blocks: int, threads: int, *args: A
     blocks, threads : int
     *args : array, int, float, numpy scalar or None
         An int is passed as an int, a float as an A; None is a null pointer.
+
+    Raises
+    ------
+    ValueError
+        If an array lies on another device: CuPy does not look, and its address would end the program.
     """
+    here = cupy.cuda.runtime.getDevice()
+    for x in args:
+        if isinstance(x, cupy.ndarray) and x.data.device_id != here:
+            raise ValueError(
+                f"{name}: expected arrays on the current device, {here}; got one on {x.data.device_id}. "
+                f"Move it, or compute within `with tensorgrad.cuda.Device({x.data.device_id})`."
+            )
     real = computed_in(dtype).type
     given = tuple(_argument(x, real) for x in args)
     _function(file, dtype.name, name)((blocks,), (threads,), given)
