@@ -172,8 +172,8 @@ def to_gpu(x: Any, device: Any = None) -> Any:
     Parameters
     ----------
     x : anything
-    device : int, optional
-        The number of the GPU; the current one by default.
+    device : int or Device, optional
+        The GPU, or its number; the current one by default.
 
     Returns
     -------
@@ -262,6 +262,9 @@ class Device:
     def id(self) -> int:
         """The number of the GPU."""
         return int(self._device.id)
+
+    def __int__(self) -> int:
+        return self.id
 
     def __enter__(self) -> Self:
         self._device.__enter__()

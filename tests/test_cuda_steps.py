@@ -298,3 +298,8 @@ def test_moves_that_are_none():
         assert v.to_gpu(0).data is array
         assert tg.cuda.to_gpu([array])[0] is array
         assert tg.cuda.as_cupy(v) is array
+    y = F.sum(v * v)
+    assert y.to_gpu(0) is y  # it was computed, and is there
+    v.to_gpu(0)
+    y.backward()
+    assert backend.to_numpy(v.grad.data).tolist() == [2.0] * 3  # an earlier graph still leads here

@@ -282,14 +282,15 @@ class Variable:
         if self.data is None:
             return self
         target = get_backend(backend)
-        if _owner(self) is target and device is None:
+        data = transfer(self.data, target, device)
+        if data is self.data:  # it is there
             return self
         if self.creator is not None:
             raise RuntimeError(
                 f"to_{'cpu' if backend == 'numpy' else 'gpu'} moves a leaf in place; this Variable was "
                 f"computed by {self.creator!r}. Use v.to({backend!r}), which is part of the graph."
             )
-        self.data = transfer(self.data, target, device)
+        self.data = data
         self._node = None  # earlier graphs keep the array that they saw
         if hasattr(self, "_shared"):
             del self._shared
