@@ -7,7 +7,6 @@ a kernel runs on the host: its threads in rising order, and in falling order, si
 from __future__ import annotations
 
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,13 +50,13 @@ def test_every_file_of_kernels_is_listed():
 
 
 def nvrtc_log(source: str, arch: int) -> str | None:
-    """What NVRTC says of a source that it refuses; None if it made a cubin."""
+    """What NVRTC says of a source that it refuses, given as by CuPy; None if it made a cubin."""
+    from cupy._core import core
     from cupy_backends.cuda.libs import nvrtc
 
-    roots = [Path(root, "nvidia") for root in sys.path if Path(root, "nvidia").is_dir()]
-    folders = [str(path) for root in roots for path in root.glob("*/include")]
+    added = core.assemble_cupy_compiler_options(sources().OPTIONS)  # with CuPy's headers, and CUDA's
+    options = (*added, "-ftz=true", f"-arch=sm_{arch}", "--device-as-default-execution-space")
     program = nvrtc.createProgram(source, "kernel.cu", (), ())
-    options = (f"--gpu-architecture=sm_{arch}", "-std=c++17", *(f"-I{folder}" for folder in folders))
     try:
         nvrtc.compileProgram(program, options)
         return None if nvrtc.getCUBIN(program).startswith(b"\x7fELF") else "no cubin"

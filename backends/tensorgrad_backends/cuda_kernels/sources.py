@@ -23,7 +23,8 @@ TYPES = {
 }
 """For each dtype that is served, what it is to CUDA, and the type that is computed with."""
 
-OPTIONS = ("-std=c++17",)
+OPTIONS = ("-std=c++17", "--maxrregcount=64")
+"""A block of 1024 threads has 65,536 registers: with more than 64 to a thread, it would not be launched."""
 
 
 @cache
