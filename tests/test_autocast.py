@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
+import textwrap
 import threading
 
 import numpy as np
@@ -150,6 +153,18 @@ def test_gradients_of_gradients(backend, half):
 
 
 # -- the mode ------------------------------------------------------------------------------------
+
+
+def test_the_first_op_of_a_process_on_arrays_is_in_half_precision_too():
+    code = """
+        import numpy as np, tensorgrad as tg
+        with tg.autocast("float16"):
+            print(tg.functions.matmul(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32)).dtype)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "float16\n", done.stderr
 
 
 def test_the_mode_belongs_to_its_context():

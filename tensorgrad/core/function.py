@@ -422,7 +422,7 @@ def _in_precision(function: Function, inputs: tuple[Any, ...], half: str) -> tup
     cast = []
     for x in inputs:
         array = x.data if isinstance(x, Variable) else x
-        owner = BY_TYPE.get(type(array))
+        owner = backend_of(array) if is_array(array) else None
         if owner is not None:
             dtype = _cast_to(function, owner, array.dtype, half)
             if dtype is not None:
