@@ -68,6 +68,31 @@ def test_large_scores_do_not_overflow():
     assert_close(F.scaled_dot_product_attention(q, k, np.eye(2, dtype=np.float32)), np.float32([[1, 0]]))
 
 
+def test_a_softmax_over_many_keys_in_half_precision(backend, half):
+    dtype = getattr(backend.xp, half)
+
+    def made(values):
+        x = backend.from_numpy(np.asarray(values, np.float32))
+        return Variable(backend.xp.astype(x, dtype))
+
+    keys = np.random.default_rng(0).normal(size=(3000, 2))
+    q, k, v = made([[0.5, -1.0]]), made(keys), made(np.stack([np.ones(3000), keys[:, 0]], axis=1))
+    y = F.scaled_dot_product_attention(q, k, v)
+    F.sum(y).backward()
+    exact = [Variable(np.asarray(to_numpy(F.astype(x, backend.xp.float32)), np.float64)) for x in (q, k, v)]
+    y_exact = F.scaled_dot_product_attention(*exact)
+    F.sum(y_exact).backward()
+    ulp = {"float16": 2.0**-10, "bfloat16": 2.0**-7}[half]
+    for got, want in ((y, y_exact), (q.grad, exact[0].grad), (v.grad, exact[2].grad)):
+        assert got.dtype == dtype
+        scale = np.abs(want.data).max()
+        np.testing.assert_allclose(
+            np.asarray(to_numpy(F.astype(got, backend.xp.float32)), np.float64) / scale,
+            want.data / scale,
+            atol=2 * ulp,
+        )
+
+
 def test_dropout_of_weights_only_in_training():
     q = RNG.normal(size=(6, 4))
     plain = F.scaled_dot_product_attention(q, q, q)

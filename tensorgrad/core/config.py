@@ -158,11 +158,12 @@ test_mode.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever
 class autocast(ContextDecorator):
     """Compute products and convolutions in half precision in this block, or in calls of a decorated function.
 
-    `matmul`, `linear`, `tensordot`, convolutions and their transposes take float32 inputs in the dtype given
-    here, forward and backward. Softmax, attention, losses, normalisation, sums and other reductions,
-    recurrent sequences, exponentials, logarithms and powers take half-precision inputs in float32. Every
-    other op computes in the dtype of its inputs, as everywhere. float64 is left alone. Parameters stay as
-    they are: those in float32 are the master weights, cast where they are used, and so are their gradients.
+    `matmul`, `linear`, `tensordot`, convolutions and their transposes, and attention (but for the softmax in
+    it) take float32 inputs in the dtype given here, forward and backward. Softmax, losses, normalisation,
+    sums and other reductions, recurrent sequences, exponentials, logarithms and powers take half-precision
+    inputs in float32. Every other op computes in the dtype of its inputs, as everywhere. float64 is left
+    alone. Parameters stay as they are: those in float32 are the master weights, cast where they are used, and
+    so are their gradients.
 
     Parameters
     ----------

@@ -16,10 +16,11 @@ class Attention(Op):
     """``y = D P v``, ``P = softmax(s q k^T + bias)`` where the mask allows, D a dropout.
 
     ``gP = D (gy v^T)``, ``gS = P (gP - sum P gP)``, ``gq = s gS k``, ``gk = s gS^T q``, ``gbias = gS``. P is
-    a hidden output: what arrives for it is added to gP.
+    a hidden output: what arrives for it is added to gP. In half precision the products are, while the softmax
+    and its gradient are computed in float32.
     """
 
-    precision = "full"
+    precision = "half"
     fresh = True
     hidden = 1
     saves = (Input(0, needed_by=1), Input(1, needed_by=0), Input(2), Output(1))
@@ -37,7 +38,7 @@ class Attention(Op):
             if made is not None:
                 self.keep()
                 return made  # type: ignore[no-any-return]
-        s = xp.matmul(q * self.scale, xp.matrix_transpose(k))
+        s = self._wide(xp.matmul(xp.multiply(q, self.scale), xp.matrix_transpose(k)))
         if bias is not None:
             s = s + bias
         allowed = self._allowed(s)
@@ -47,12 +48,19 @@ class Attention(Op):
         p = xp.exp(s - xp.where(xp.isfinite(top), top, xp.zeros_like(top)))
         total = xp.sum(p, axis=-1, keepdims=True)
         p /= xp.where(total == 0, xp.ones_like(total), total)  # nothing allowed: zeros
+        if xp.finfo(v.dtype).bits < 32:
+            p = xp.astype(p, v.dtype)
         if not self.dropout_ratio:
             return xp.matmul(p, v), p
         stays = self.backend.uniform(p.shape, p.dtype, self.backend.device(p)) >= self.dropout_ratio
         factor = 1 / (1 - self.dropout_ratio) if self.dropout_ratio < 1 else 0.0
-        self.keep(xp.astype(stays, p.dtype) * factor)
+        self.keep(xp.multiply(xp.astype(stays, p.dtype), factor))
         return xp.matmul(p * self.kept[0], v), p
+
+    def _wide(self, x: ArrayLike) -> ArrayLike:
+        """What a softmax is computed with: 32 bits at least."""
+        xp = self.xp
+        return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
 
     def _allowed(self, s: Array) -> Array | None:
         """Where a query may look: the mask, and with `causal` nothing after its own place."""
@@ -85,10 +93,13 @@ class Attention(Op):
                 direct = direct if d is None else direct * d
                 gp = direct if gp is None else gp + direct
         if to_q or to_k or any(to_bias):
-            gs = p * gp
-            gs = gs - p * xp.sum(gs, axis=-1, keepdims=True)
-            gq = xp.matmul(gs, k) * self.scale if to_q else None
-            gk = xp.matmul(xp.matrix_transpose(gs), q) * self.scale if to_k else None
+            wide = self._wide(p)
+            gs = wide * gp
+            gs = gs - wide * xp.sum(gs, axis=-1, keepdims=True)
+            if wide is not p:
+                gs = xp.astype(gs, p.dtype)
+            gq = xp.multiply(xp.matmul(gs, k), self.scale) if to_q else None
+            gk = xp.multiply(xp.matmul(xp.matrix_transpose(gs), q), self.scale) if to_k else None
         return gq, gk, gv, *((gs if wanted else None) for wanted in to_bias)
 
 
