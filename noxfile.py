@@ -25,12 +25,12 @@ PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 TORCH = next(r for r in PROJECT["optional-dependencies"]["dev"] if r.startswith("torch=="))
 
 # CuPy imports without a driver. With NVRTC beside it, it also compiles CUDA kernels without one.
-CUPY_NO_DEVICE = ("cupy-cuda12x", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-runtime-cu12")
-CUPY_DEVICE = ("cupy-cuda12x[ctk]",)
+CUPY_NO_DEVICE = ("cupy-cuda12x", "ml_dtypes", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-runtime-cu12")
+CUPY_DEVICE = ("cupy-cuda12x[ctk]", "ml_dtypes")
 
 # What runs on the double of CuPy, where there is no device.
-ON_DOUBLE = ("cuda_kernels", "cuda_steps", "cuda_graphs", "capture", "ops", "optimizers", "normalization")
-ON_DOUBLE += ("recurrent", "conv_layers")
+ON_DOUBLE = ("cuda_kernels", "cuda_steps", "cuda_graphs", "cuda_bfloat16", "capture", "ops", "optimizers")
+ON_DOUBLE += ("normalization", "recurrent", "conv_layers", "attention", "autocast")
 
 COUNT_DEVICES = """
 try:

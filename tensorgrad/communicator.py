@@ -17,6 +17,8 @@ from tensorgrad.backend import Array, Backend, backend_of
 
 REDUCTIONS = ("sum", "mean", "prod", "min", "max")
 
+_OF_16_BITS = ("float16", "bfloat16")  # MPI knows neither
+
 
 class Transfer(Protocol):
     """A transfer that was started: what a transport gives."""
@@ -126,7 +128,7 @@ class Communicator:
         _check_reduction(op, owner, x)
         self._check("allreduce", x, op=op)
         buffer, back = self._buffer(x, owner)
-        if str(buffer.dtype) == "float16":  # MPI knows none
+        if str(buffer.dtype) in _OF_16_BITS:
             buffer = buffer.astype(np.float32)
         received = _like(buffer, buffer.shape)
         transfer = self._allreduce(buffer, received, "sum" if op == "mean" else op)
@@ -198,7 +200,7 @@ class Communicator:
     def ireduce_scatter(self, x: Array) -> Request:
         """Start `reduce_scatter`, whose result ``wait()`` of what is returned gives."""
         buffer, back = self._parts("reduce_scatter", x)
-        if str(buffer.dtype) == "float16":
+        if str(buffer.dtype) in _OF_16_BITS:
             buffer = buffer.astype(np.float32)
         received = _like(buffer, buffer.shape[1:])
         return Request(self._reduce_scatter(buffer, received), received, back)

@@ -24,13 +24,14 @@ import pytest
 import tensorgrad as tg
 from cuda_double import emulator, modules, streams
 from cuda_double.arrays import Device, counting
+from cuda_double.signatures import signature
 from tensorgrad import backend as contract
 from tensorgrad import cuda
 from tensorgrad.backend import Backend, BackendUnavailableError, get_backend
 
 PACKAGE = Path(importlib.util.find_spec("tensorgrad").origin).parent
 BACKENDS = Path(importlib.util.find_spec("tensorgrad_backends").origin).parent
-SOURCES = (BACKENDS / "cupy.py", BACKENDS / "cuda_graphs.py", *BACKENDS.glob("cuda_kernels/*.py"))
+SOURCES = (BACKENDS / "cupy.py", *BACKENDS.glob("cuda_*.py"), *BACKENDS.glob("cuda_kernels/*.py"))
 
 needs_compiler = pytest.mark.skipif(emulator.compiler() is None, reason="no C++ compiler is installed")
 without_gpu = pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")
@@ -251,7 +252,7 @@ def test_there_is_a_gpu(stand_in):
 @pytest.fixture
 def on_double(monkeypatch):
     """The module of the CuPy backend, imported over the double."""
-    ours = ("tensorgrad_backends.cupy", "tensorgrad_backends.cuda_kernels", "array_api_compat.cupy")
+    ours = ("tensorgrad_backends.cupy", "tensorgrad_backends.cuda_", "array_api_compat.cupy")
 
     for name in [n for n in sys.modules if n.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
@@ -556,6 +557,21 @@ def test_methods_and_signatures_of_cupy():
     inspect.signature(cupy.random.random_sample).bind((2,), dtype=np.float32)
     inspect.signature(cupy.random.standard_normal).bind((2,), dtype=np.float32)
     inspect.signature(importlib.import_module("cupyx").scatter_add).bind(None, None, None)
+
+
+@pytest.mark.cuda
+def test_what_is_used_of_cublas():
+    pytest.importorskip("cupy", exc_type=ImportError)
+    try:
+        from cupy.cuda import cublas
+    except ImportError:
+        pytest.skip("CuPy finds no cuBLAS: pip install nvidia-cublas-cu12, and its folder in LD_LIBRARY_PATH")
+    ours = importlib.import_module("cuda_double.cublas")
+    name = "gemmStridedBatchedEx"
+    known = signature(getattr(cublas, name))
+    assert list(known.parameters) == list(inspect.signature(getattr(ours, name)).parameters)
+    for constant in [key for key in vars(ours) if key.startswith("CUBLAS_")]:
+        assert getattr(cublas, constant) == getattr(ours, constant)
 
 
 @pytest.mark.cuda

@@ -107,6 +107,26 @@ def test_dropout_draws_what_it_would_without():
     assert found[1][-1] == found[0][-1]
 
 
+class Attending(tg.Model):
+    """A step whose products are of 16 bits, of matrices and of stacks."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.attention = tg.layers.Linear(8), tg.layers.MultiHeadAttention(8, 2)
+        self.out = tg.layers.Linear(3)
+
+    def forward(self, x):
+        with tg.autocast("float16"):
+            y = self.attention(F.reshape(self.first(x), (2, 3, 8)), causal=True)
+            return self.out(F.reshape(y, (6, 8)))
+
+
+def test_products_of_16_bits_stand_between_the_graphs():
+    found = [losses(trained(O.SGD(0.1), captured=c, make=Attending)[0], 6) for c in (False, True)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3)
+    assert found[0][-1] < found[0][0]
+
+
 def test_inputs_are_copied_in_and_outputs_out():
     step, *_ = trained(O.SGD(0.1))
     losses(step, 3)

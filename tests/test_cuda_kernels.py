@@ -20,8 +20,9 @@ from tensorgrad.backend import get_backend
 
 KERNELS = Path(find_spec("tensorgrad_backends").origin).parent / "cuda_kernels"
 ON_DOUBLE = bool(os.environ.get("TENSORGRAD_CUPY_DOUBLE"))
-DTYPES = ("float16", "float32", "float64")
-TOLERANCE = {"float16": 4e-3, "float32": 4e-6, "float64": 1e-12}
+HALVES = ("float16", "bfloat16")
+DTYPES = (*HALVES, "float32", "float64")
+TOLERANCE = {"float16": 4e-3, "bfloat16": 3.2e-2, "float32": 4e-6, "float64": 1e-12}
 
 on_cupy = pytest.mark.skipif(
     not ON_DOUBLE and not tg.cuda.is_available(),
@@ -102,7 +103,7 @@ def launched(request):
 def on(backend, function, arrays, cotangent):
     """The value of a function, and the gradients of its floating arguments, as NumPy arrays."""
     backend.seed(0)
-    vs = [Variable(backend.from_numpy(a)) if a.dtype.kind == "f" else backend.from_numpy(a) for a in arrays]
+    vs = [backend.from_numpy(a) if a.dtype.kind in "iu" else Variable(backend.from_numpy(a)) for a in arrays]
     ys = function(*vs)
     y = ys[0] if isinstance(ys, tuple) else ys
     y.backward(grad=Variable(backend.from_numpy(cotangent(y.shape).astype(str(y.dtype)))))
@@ -117,10 +118,10 @@ def check(function, arrays, dtype, names, launched, *, scale=1.0):
     drawn = {}
     cotangent = lambda shape: drawn.setdefault(shape, rng.standard_normal(shape))  # noqa: E731
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
-    exact = [a.astype("float64") if a.dtype.kind == "f" else a for a in arrays]
-    if dtype == "float16":  # both sides see the cotangent that float16 holds
+    exact = [a if a.dtype.kind in "iu" else a.astype("float64") for a in arrays]
+    if dtype in HALVES:  # both sides see the cotangent that it holds
         cotangent = lambda shape: drawn.setdefault(  # noqa: E731
-            shape, rng.standard_normal(shape).astype("float16").astype("float64")
+            shape, rng.standard_normal(shape).astype(dtype).astype("float64")
         )
     with np.errstate(all="ignore"):
         want = on(get_backend("numpy"), function, exact, cotangent)
@@ -445,8 +446,8 @@ def trained(name, optimizer, dtype, hook=None):
     ids=["SGD", "MomentumSGD", "Nesterov", "Adam", "AdamW"],
 )
 def test_updates_of_all_parameters_in_one_launch(kernel, optimizer, dtype, launched):
-    tolerance = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-12}[dtype]
-    precise = "float64" if dtype == "float16" else dtype  # Adam's eps is 0 in float16, as is its v
+    tolerance = {"float16": 1e-2, "bfloat16": 8e-2, "float32": 1e-5, "float64": 1e-12}[dtype]
+    precise = "float64" if dtype in HALVES else dtype  # Adam's eps is 0 in float16, as is its v
     for got, want in zip(
         trained("cupy", optimizer, dtype), trained("numpy", optimizer, precise), strict=True
     ):

@@ -90,7 +90,7 @@ class FakeBackend(Backend):
     array_types = (FakeArray,)
     xp = SimpleNamespace(
         empty=lambda shape, dtype, device: FakeArray(np.empty(shape, dtype)),
-        isdtype=np.isdtype,
+        isdtype=lambda dtype, kind: np.isdtype(np.float32 if dtype.name == "bfloat16" else dtype, kind),
     )
 
     def device(self, array):
@@ -200,7 +200,7 @@ def test_collectives_call_nccl_with_counts_and_types(comm):
         np.testing.assert_array_equal(y.array.ravel(), np.arange(6.0))
 
 
-def test_complex_numbers_are_pairs_and_float16_is_summed_in_float32(comm):
+def test_complex_numbers_are_pairs_and_16_bits_are_summed_in_float32(comm):
     z = FakeArray(np.array([1 + 2j, 3j], np.complex64))
     np.testing.assert_array_equal(comm.allreduce(z).array, z.array)
     half = FakeArray(np.array([1.0, 2.0], np.float16))
@@ -248,6 +248,13 @@ def test_more_ranks_than_gpus(comm, monkeypatch):
     sys.modules["cupy.cuda.nccl"].available = False
     with pytest.raises(ImportError, match=re.escape("CuPy finds no NCCL. Install it: pip install nvi")):
         ours.NcclCommunicator(LocalCommunicator())
+
+
+@pytest.mark.cuda
+def test_bfloat16_is_summed_in_float32(comm):
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="has the dtype").bfloat16
+    assert comm.allreduce(FakeArray(np.array([1.0, 2.0], bfloat16))).dtype == bfloat16
+    assert comm._comm.calls == [("allReduce", 2, "NCCL_FLOAT32", "NCCL_SUM")]
 
 
 @pytest.mark.cuda

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,27 +18,16 @@ _DRIVER = (
 )
 
 with importing("CuPy", install=_INSTALL, mend=_DRIVER):
-    import array_api_compat.cupy
     import cupy
     import cupyx
     import cupyx.scipy.special
 
-    from tensorgrad_backends.cuda_graphs import Program, captured
+    from tensorgrad_backends.cuda_graphs import Program
     from tensorgrad_backends.cuda_kernels import KERNELS, Counter, scatter_rows
+    from tensorgrad_backends.cuda_namespace import namespace, through_float32
 
 _NO_DEVICE = 100  # cudaErrorNoDevice
 _OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also where there is none
-
-
-def _namespace() -> ModuleType:
-    """array-api-compat's namespace, whose products can be part of a captured step."""
-    namespace = ModuleType("tensorgrad_backends.cupy.xp", array_api_compat.cupy.__doc__)
-    kept = {name: value for name, value in vars(array_api_compat.cupy).items() if not name.startswith("__")}
-    vars(namespace).update(kept, __array_namespace_info__=array_api_compat.cupy.__array_namespace_info__)
-    for name in ("matmul", "tensordot", "vecdot"):
-        made = captured(name, getattr(array_api_compat.cupy, name), out=name == "matmul")
-        setattr(namespace, name, made)
-    return namespace
 
 
 class CupyBackend(Backend):
@@ -50,7 +38,7 @@ class CupyBackend(Backend):
 
     name = "cupy"
     temporary = 1 << 26  # 256 MiB of float32: what the patches of a convolution may fill
-    xp = _namespace()
+    xp = namespace()
     array_types = (cupy.ndarray,)
 
     def __init__(self) -> None:
@@ -161,14 +149,15 @@ class CupyBackend(Backend):
         cupy.random.seed(int.from_bytes(blake2b(text, digest_size=4).digest()))
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
+        steps = {"float16": 2048, "bfloat16": 256}.get(np.dtype(dtype).name)
         with _device(device):
-            if dtype != cupy.float16:
+            if steps is None:
                 return cupy.random.random_sample(shape, dtype=dtype)
             draws = cupy.random.random_sample(shape, dtype=cupy.float32)
-            return (cupy.floor(draws * 2048) / 2048).astype(dtype)  # 11 bits: none becomes 1
+            return (cupy.floor(draws * steps) / steps).astype(dtype)  # all that it holds: none is 1
 
     def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
-        drawn = cupy.float32 if dtype == cupy.float16 else dtype
+        drawn = dtype if dtype in (cupy.float32, cupy.float64) else cupy.float32
         with _device(device):
             return cupy.random.standard_normal(shape, dtype=drawn).astype(dtype, copy=False)
 
@@ -217,7 +206,8 @@ class CupyBackend(Backend):
     def special(self, name: str) -> Any:
         if name == "polygamma":  # it takes no number for n, and widens float32
             return None
-        return getattr(cupyx.scipy.special, name, None)
+        found = getattr(cupyx.scipy.special, name, None)
+        return None if found is None else through_float32(found)
 
 
 class _Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]  # a class without types

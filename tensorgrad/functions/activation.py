@@ -68,7 +68,7 @@ class LeakyReLU(Op):
 
     def forward(self, x: Array) -> Array:
         larger = self.xp.maximum if self.slope <= 1 else self.xp.minimum
-        return larger(x, x * self.slope)
+        return larger(x, self.xp.multiply(x, self.slope))
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved

@@ -185,8 +185,8 @@ class LstmSequence(Recurrence):
         ga = []
         gh = gc = None
         for t in reversed(range(T)):
-            gh, h_by = self._split(t, _sum(gh, to_h[t], cs[t]))
-            gc, c_by = self._split(t, _sum(gc, to_c[t], cs[t]))
+            gh, h_by = self._split(t, _sum(xp, gh, to_h[t], cs[t]))
+            gc, c_by = self._split(t, _sum(xp, gc, to_c[t], cs[t]))
             gc = gc + gh * of_h[t]
             before = cs[t - 1] if t else c0
             gg = xp.concat([gc * before, gc * u[t], gh * tanh[t], gc * i[t]], axis=1)
@@ -214,8 +214,8 @@ class LstmSequence(Recurrence):
         ga = []
         gh = gc = None
         for t in reversed(range(T)):
-            gh, h_by = self._split(t, _sum(gh, to_h[t], zeros))
-            gc, c_by = self._split(t, _sum(gc, to_c[t], zeros))
+            gh, h_by = self._split(t, _sum(self.xp, gh, to_h[t], zeros))
+            gc, c_by = self._split(t, _sum(self.xp, gc, to_c[t], zeros))
             before = cs[t - 1, ...] if t else c0
             made = self.fused("lstm_step_gradient", gh, gc, gates[t, ...], before, cs[t, ...], to_gates[t])
             if made is None:
@@ -271,7 +271,7 @@ class GruSequence(Recurrence):
         gh = None
         for t in reversed(range(T)):
             r, z, n, p = (gates[t][:, k * H : (k + 1) * H] for k in range(4))
-            gh, by = self._split(t, _sum(gh, to_h[t], n))
+            gh, by = self._split(t, _sum(xp, gh, to_h[t], n))
             before = hs[t - 1] if t else h0
             made = self.fused("gru_step_gradient", gh, gates[t], before, to_gates[t])
             if made is not None:
@@ -324,8 +324,8 @@ def _plus(y: Array, x: Array) -> Array:
     return y
 
 
-def _sum(g: ArrayLike, arrived: ArrayLike, like: ArrayLike) -> ArrayLike:
+def _sum(xp: Any, g: ArrayLike, arrived: ArrayLike, like: ArrayLike) -> ArrayLike:
     """A gradient that is carried back and one that arrives here: either may be None."""
     if g is None:
-        return like * 0.0 if arrived is None else arrived
+        return xp.zeros_like(like) if arrived is None else arrived
     return g if arrived is None else g + arrived

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from cuda_double import bfloat16
 from cuda_double.graphs import CAPTURING, live, refuse
 from cuda_double.signatures import checked
 
@@ -207,7 +208,7 @@ class ndarray:  # noqa: N801  # CuPy's name
         if method != "__call__" or not hasattr(REAL, ufunc.__name__):
             return NotImplemented
         inputs, kwargs = unwrap(inputs), unwrap(kwargs)
-        return computed(lambda: ufunc(*inputs, **kwargs))
+        return computed(lambda: bfloat16.applied(ufunc.__name__, ufunc, *inputs, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
@@ -219,17 +220,20 @@ class ndarray:  # noqa: N801  # CuPy's name
 
     def _method(self, name: str, args: Any, kwargs: Any) -> Any:
         a, args, kwargs = self._a, unwrap(args), unwrap(kwargs)
-        out = computed(lambda: getattr(a, name)(*args, **kwargs))
+        method = getattr(np.ndarray, name)
+        out = computed(lambda: bfloat16.applied(name, method, a, *args, **kwargs))
         return self if isinstance(out, ndarray) and out._a is a else out
 
 
 def _binary(name: str) -> None:
     function = getattr(operator, name)
+    stem = name.strip("_")
+    known_as = bfloat16.OPERATORS.get(stem, stem)
 
     def of(a: Any, b: Any) -> Any:
         if name == "matmul":
             refuse(CUBLAS, NotImplementedError)
-        return computed(lambda: function(a, b))
+        return computed(lambda: bfloat16.applied(known_as, function, a, b))
 
     def forward(self: ndarray, other: Any) -> Any:
         return of(self._a, unwrap(other)) if _known(other) else NotImplemented
@@ -237,7 +241,6 @@ def _binary(name: str) -> None:
     def backward(self: ndarray, other: Any) -> Any:
         return of(unwrap(other), self._a) if _known(other) else NotImplemented
 
-    stem = name.strip("_")
     setattr(ndarray, f"__{stem}__", forward)
     setattr(ndarray, f"__r{stem}__", backward)
     if hasattr(operator, f"i{stem}"):
@@ -247,7 +250,14 @@ def _binary(name: str) -> None:
             if not _known(other):
                 return NotImplemented
             a, b = self._a, unwrap(other)
-            self._a = computed(lambda: in_place(a, b))._a
+
+            def changed() -> np.ndarray:
+                if a.dtype.name != "bfloat16":
+                    return in_place(a, b)
+                a[...] = bfloat16.applied(known_as, function, a, b)
+                return a
+
+            self._a = computed(changed)._a
             return self
 
         setattr(ndarray, f"__i{stem}__", change)
@@ -264,10 +274,12 @@ for _name in ("and_", "or_", "xor"):
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _binary(_name)
 for _function in (operator.neg, operator.pos, operator.abs, operator.invert):
+    _stem = _function.__name__.strip("_")
+    _known_as = bfloat16.OPERATORS.get(_stem, _stem)
     setattr(
         ndarray,
-        f"__{_function.__name__.strip('_')}__",
-        lambda self, f=_function: computed(lambda: f(self._a)),
+        f"__{_stem}__",
+        lambda self, f=_function, name=_known_as: computed(lambda: bfloat16.applied(name, f, self._a)),
     )
 
 

@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 
 HARNESS = Path(__file__).with_name("host.hpp")
-HALF = ("#include <cuda_fp16.h>\ntypedef __half T;", "typedef _Float16 T;")
+NARROW = {
+    "#include <cuda_fp16.h>\ntypedef __half T;": "typedef _Float16 T;",
+    "#include <cuda_bf16.h>\ntypedef __nv_bfloat16 T;": "typedef bfloat16 T;",
+}
+"""CUDA's types of 16 bits, and the host's."""
 ZONE = 64  # bytes beside each array, which no kernel may touch
 FAULTS = {
     1: "some threads wait at a barrier to which others never come",
@@ -37,9 +41,10 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 @cache
 def library(code: str) -> ctypes.CDLL:
     """The kernels of a source as functions ``launch_NAME``; each source is compiled once."""
-    kind = "half" if HALF[0] in code else ""
-    path = Path(_folder().name, kind + hashlib.sha256(code.encode()).hexdigest()[:16])
-    text = f'#include "{HARNESS}"\n' + code.replace(*HALF)
+    path = Path(_folder().name, hashlib.sha256(code.encode()).hexdigest()[:16])
+    for device, host in NARROW.items():
+        code = code.replace(device, host)
+    text = f'#include "{HARNESS}"\n' + code
     path.with_suffix(".cpp").write_text(text)
     names = _run("-E", "-P", "-D__global__=KERNEL", str(path.with_suffix(".cpp"))).stdout
     found = re.findall(r"extern \"C\" KERNEL void (\w+)\(", names.replace("\n", " "))

@@ -15,6 +15,26 @@ using namespace std;
 #define __device__ static
 #define __shared__ static
 
+// The upper half of a float, rounded to the nearest, ties to even; cuda_bf16.h makes every nan 0x7fff.
+struct bfloat16
+{
+    unsigned short bits;
+    bfloat16() = default;
+    explicit bfloat16(float v)
+    {
+        unsigned int all;
+        memcpy(&all, &v, sizeof v);
+        bits = v != v ? 0x7fff : (all + 0x7fff + (all >> 16 & 1)) >> 16;
+    }
+    operator float() const
+    {
+        unsigned int all = (unsigned int)bits << 16;
+        float v;
+        memcpy(&v, &all, sizeof v);
+        return v;
+    }
+};
+
 struct Index { unsigned int x, y, z; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cuda_double import arrays, emulator
+from cuda_double import arrays, bfloat16, cublas, emulator
 from cuda_double.arrays import COPIES, CUBLAS, Device, computed, ndarray, unwrap, wait, wrap
 from cuda_double.graphs import Graph, refuse
 from cuda_double.signatures import checked
@@ -53,7 +53,7 @@ def doubles() -> dict[str, ModuleType]:
         _over("cupy.fft", fft, np.fft),
         _random(random),
         cuda := _cuda(),
-        _named("cupy.cuda.device", Device=cuda.Device),
+        _named("cupy.cuda.device", Device=cuda.Device, get_cublas_handle=lambda: cublas.HANDLE),
         _cupyx(real_x),
         _named("cupyx.scipy"),
         _over("cupyx.scipy.special", special, importlib.import_module("scipy.special")),
@@ -88,7 +88,9 @@ def _over(name: str, real: Any, over: Any) -> ModuleType:
         if not callable(value) or isinstance(value, type):
             setattr(module, key, value)
         else:
-            setattr(module, key, checked(value, _function(f"{name}.{key}", key, getattr(over, key, None))))
+            function = checked(value, _function(f"{name}.{key}", key, getattr(over, key, None)))
+            function.types = getattr(value, "types", ())
+            setattr(module, key, function)
     return module
 
 
@@ -108,7 +110,7 @@ def _function(name: str, key: str, function: Any) -> Any:
         if key in PRODUCTS or name.startswith("cupy.linalg."):
             refuse(CUBLAS, NotImplementedError)
         args, kwargs = unwrap(args), unwrap(kwargs)
-        return computed(lambda: function(*args, **kwargs))
+        return computed(lambda: bfloat16.applied(key, function, *args, **kwargs))
 
     call.__name__ = key
     return call
@@ -283,6 +285,7 @@ def _cuda() -> ModuleType:
     module.Device, module.Event, module.Stream, module.MemoryHook = Device, Event, Stream, MemoryHook
     module.Graph, module.MemoryPool, module.using_allocator = Graph, Pool, _using_allocator
     module.get_current_stream = current_stream
+    module.cublas = cublas
     module.nvtx = SimpleNamespace(RangePush=RANGES.append, RangePop=lambda: RANGES.append(None))
     module.get_elapsed_time = lambda start, end: 1.0
     module.runtime = SimpleNamespace(

@@ -18,7 +18,7 @@ def signature(function: Any) -> inspect.Signature | None:
     found = re.match(r"[\w.]+\((.*)\)(?: -> .*)?$", line)
     if found is None:
         return None
-    names = re.sub(r"\b(?:\w+ )+(?=\w+\s*[,=)])", "", found[1])  # C's types before names
+    names = re.sub(r"\b(?:\w+ )+(?=\w+\s*(?:[,=)]|$))", "", found[1])  # C's types before names
     scope: dict[str, Any] = {}
     try:
         exec(f"def f({names}): pass", scope)

@@ -18,6 +18,7 @@ FILES = (
 
 TYPES = {
     "float16": "#include <cuda_fp16.h>\ntypedef __half T;\ntypedef float A;\n",
+    "bfloat16": "#include <cuda_bf16.h>\ntypedef __nv_bfloat16 T;\ntypedef float A;\n",
     "float32": "typedef float T;\ntypedef float A;\n",
     "float64": "typedef double T;\ntypedef double A;\n",
 }
