@@ -202,8 +202,15 @@ def backends(session: nox.Session, backend: str) -> None:
     session.install("-e", f".[test,{extra}]")
     libraries = Path(session.virtualenv.location, "lib")
     env = {
-        # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour.
-        "jax": {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", "TENSORGRAD_TEST_SAMPLES": "first"},
+        # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour. Half of
+        # that would go into making programs fast that run once.
+        "jax": {
+            "JAX_ENABLE_X64": "1",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
+            "TENSORGRAD_TEST_SAMPLES": "first",
+        },
         # A graph of tasks for every number; for small ones its threads are time lost.
         "dask": {"DASK_SCHEDULER": "synchronous", "TENSORGRAD_TEST_SAMPLES": "first"},
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.

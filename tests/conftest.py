@@ -58,12 +58,21 @@ def half(request: pytest.FixtureRequest, backend: Any) -> str:
 
 # -- nothing leaks -------------------------------------------------------------------------------
 
+_HIDDEN = [0]  # objects, when the garbage collector last searched them all
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _what_was_frozen_thaws() -> Iterator[None]:
-    """Give back to the garbage collector what the tests of a module hid from it."""
+    """Give back to the garbage collector what tests hid from it, once that has grown by half.
+
+    It then searches all there is, which with PyTorch takes longer than the tests of most modules.
+    """
     yield
-    gc.unfreeze()
+    if gc.get_freeze_count() > 1.5 * _HIDDEN[0]:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        _HIDDEN[0] = gc.get_freeze_count()
 
 
 @pytest.fixture(autouse=True)
