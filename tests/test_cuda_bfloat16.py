@@ -1,4 +1,4 @@
-"""bfloat16 and products of 16 bits on CuPy's arrays: those of a device, or the double's (see `cuda_double`).
+"""bfloat16 and products of stacks on CuPy's arrays: those of a device, or the double's (see `cuda_double`).
 
 The double computes a product from the memory that it is given, as cuBLAS reads it, and gives bfloat16 the
 dtypes that the installed CuPy says it would.
@@ -79,35 +79,51 @@ def stacks(dtype):
     }
 
 
-@pytest.mark.parametrize("dtype", HALVES)
-def test_a_product_of_16_bits_is_summed_in_float32(xp, dtype):
+@pytest.mark.parametrize("dtype", [*HALVES, "float32", "float64"])
+def test_a_product_is_rounded_once(xp, dtype):
     for name, (a, b) in stacks(dtype).items():
         y = xp.matmul(a, b)
         want = np.matmul(host(a), host(b))
         assert y.dtype == dtype, name
         assert y.shape == want.shape, name
-        ulp = 2.0**-10 if dtype == "float16" else 2.0**-7
-        np.testing.assert_allclose(host(y), want, rtol=0.51 * ulp, atol=1e-5, err_msg=name)
+        ulp = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 1e-6, "float64": 1e-14}[dtype]
+        atol = 1e-14 if dtype == "float64" else 1e-5
+        np.testing.assert_allclose(host(y), want, rtol=0.51 * ulp, atol=atol, err_msg=name)
 
 
-@pytest.mark.skipif(not ON_DOUBLE, reason="only the double tells what cuBLAS was asked for")
-def test_factors_are_copied_only_where_cublas_cannot_read_them(xp, monkeypatch):
+only_double = pytest.mark.skipif(not ON_DOUBLE, reason="only the double tells what cuBLAS was asked for")
+
+
+def copies(monkeypatch):
+    """The shapes of the arrays that are copied to be dense, from here on."""
     import cupy
 
+    made = []
+    real = cupy.ascontiguousarray
+
+    def dense(a):
+        found = real(a)
+        if found is not a:
+            made.append(a.shape)
+        return found
+
+    monkeypatch.setattr(cupy, "ascontiguousarray", dense)
+    return made
+
+
+@only_double
+def test_factors_are_copied_only_where_cublas_cannot_read_them(xp, monkeypatch):
     from cuda_double import cublas
 
-    copies = []
-    real = cupy.ascontiguousarray
-    monkeypatch.setattr(cupy, "ascontiguousarray", lambda a: copies.append(a) or real(a))
-    copied = set()
+    copied, found = copies(monkeypatch), set()
     for name, (a, b) in stacks("bfloat16").items():
         cublas.CALLS.clear()
-        copies.clear()
+        copied.clear()
         xp.matmul(a, b)
         assert len(cublas.CALLS) == 1, name
-        if copies:
-            copied.add(name)
-    assert copied == {"parts of rows", "backwards", "spread along one axis", "heads"}
+        if copied:
+            found.add(name)
+    assert found == {"parts of rows", "backwards", "spread along one axis", "heads"}
 
 
 @pytest.mark.parametrize("dtype", HALVES)
@@ -118,7 +134,31 @@ def test_a_long_sum_loses_nothing(xp, dtype):
     )  # summed in bfloat16 it would stay at 256
 
 
-def test_what_is_no_product_of_16_bits_is_cupy_s(xp):
+@only_double
+def test_stacks_of_float32_are_of_tf32_where_that_is_allowed(xp):
+    from cuda_double import cublas
+
+    kinds = []
+    for allowed, dtype in ((True, "float32"), (False, "float32"), (True, "float16"), (True, "float64")):
+        tg.cuda.allow_tf32(allowed)
+        xp.matmul(*stacks(dtype)["a stack"])
+        kinds.append(cublas.CALLS[-1][-1])
+    tg.cuda.allow_tf32(False)
+    half, double, tf32 = (getattr(cublas, f"CUBLAS_COMPUTE_{k}") for k in ("32F", "64F", "32F_FAST_TF32"))
+    assert kinds == [tf32, half, half, double]
+
+
+@only_double
+def test_a_convolution_copies_no_patches(xp, monkeypatch):
+    """They are the largest arrays of a step, and its backward takes them turned."""
+    copied = copies(monkeypatch)
+    x = Variable(on_device(normals(4, 3, 8, 8), "float32"))
+    W = Parameter(on_device(normals(5, 3, 3, 3), "float32"))
+    F.sum(F.conv2d(x, W, pad=1) ** 2).backward()
+    assert copied == []
+
+
+def test_what_is_no_stack_is_cupy_s(xp):
     a, b = on_device(normals(2, 3, 4), "bfloat16"), on_device(normals(2, 4, 2), "float32")
     assert xp.matmul(a, b).dtype == "float32"
     assert xp.matmul(b[..., :0], b[:, :0, :]).shape == (2, 4, 2)

@@ -1,4 +1,4 @@
-"""The namespace that ops compute with on CuPy: array-api-compat's, with products of our own and bfloat16.
+"""The namespace that ops compute with on CuPy: array-api-compat's, with products of stacks and bfloat16.
 
 From version 14 CuPy knows the bfloat16 of the package ml_dtypes, but not everywhere: some functions give
 float32 for it, some refuse it, and array-api-compat's do not take it for a dtype of real numbers.

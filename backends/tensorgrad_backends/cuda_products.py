@@ -1,6 +1,7 @@
-"""Products of matrices of 16 bits by cuBLAS, which sums in float32, on tensor cores where there are some.
+"""Products of stacks of matrices by cuBLAS, as they lie in memory; those of 16 bits are summed in float32.
 
-CuPy's own product makes stacks of float16 float32 first, and has none for stacks of bfloat16.
+CuPy's own product copies the factors of a stack that are turned, makes those of float16 float32, has none for
+bfloat16, and does not use TF32.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ import numpy as np
 
 from tensorgrad.backend import Array
 
-_CUDA_TYPES = {"float16": 2, "bfloat16": 14}  # CUDA_R_16F, CUDA_R_16BF
+_CUDA_TYPES = {"float16": 2, "bfloat16": 14, "float32": 0, "float64": 1}
+"""CUDA_R_16F, CUDA_R_16BF, CUDA_R_32F and CUDA_R_64F of library_types.h."""
 
 
 def serves(x1: Array, x2: Array) -> bool:
-    """Whether `matmul` takes these arrays: of one dtype of 16 bits, of shapes that fit, and not empty."""
+    """Whether `matmul` takes these arrays: of one dtype, not empty, their shapes fit, and there is a stack.
+
+    CuPy does well with two matrices, but of 16 bits it sums the product of two vectors in 16 bits.
+    """
     if x1.dtype.name not in _CUDA_TYPES or x1.dtype != x2.dtype or not x1.size or not x2.size:
         return False
-    return x1.ndim > 0 < x2.ndim and bool(x1.shape[-1] == x2.shape[max(x2.ndim - 2, 0)])
+    fit = x1.ndim > 0 < x2.ndim and x1.shape[-1] == x2.shape[max(x2.ndim - 2, 0)]
+    return bool(fit and (max(x1.ndim, x2.ndim) > 2 or x1.itemsize == 2))
 
 
 def matmul(x1: Array, x2: Array, out: Array | None = None) -> Array:
@@ -108,8 +114,11 @@ def _gemm(a: Operand, b: Operand, y: Array, count: int) -> None:
     from cupy.cuda import cublas, device  # noqa: PLC0415  # CuPy loads the library when it is asked for it
 
     (n, k), m = a.array.shape[-2:], b.array.shape[-1]
-    one, zero = np.array(1, np.float32), np.array(0, np.float32)
-    dtype = _CUDA_TYPES[y.dtype.name]
+    dtype, wide = _CUDA_TYPES[y.dtype.name], y.dtype == np.float64
+    one, zero = (np.array(number, np.float64 if wide else np.float32) for number in (1, 0))
+    computed_in = cublas.CUBLAS_COMPUTE_64F if wide else cublas.CUBLAS_COMPUTE_32F
+    if y.dtype == np.float32 and _tf32_is_allowed():
+        computed_in = cublas.CUBLAS_COMPUTE_32F_FAST_TF32
 
     def given(x: Operand) -> tuple[int, int, int, int]:
         return x.array.data.ptr, dtype, x.leading, x.apart
@@ -124,5 +133,10 @@ def _gemm(a: Operand, b: Operand, y: Array, count: int) -> None:
         *given(a),
         zero.ctypes.data,
         *(y.data.ptr, dtype, m, n * m),
-        *(count, cublas.CUBLAS_COMPUTE_32F, cublas.CUBLAS_GEMM_DEFAULT_TENSOR_OP),
+        *(count, computed_in, cublas.CUBLAS_GEMM_DEFAULT),
     )
+
+
+def _tf32_is_allowed() -> bool:
+    core = cupy._core
+    return bool(core.get_compute_type(np.float32) == core._routines_linalg.COMPUTE_TYPE_TF32)

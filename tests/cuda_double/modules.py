@@ -173,6 +173,8 @@ def _finish(cupy: ModuleType, real: Any) -> None:
     kinds = {"COMPUTE_TYPE_TF32": "TF32", "COMPUTE_TYPE_DEFAULT": "default"}
     cupy._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(**kinds),
+        compute_type=(np.float32, "default"),
+        get_compute_type=lambda dtype: cupy._core.compute_type[1],
         set_compute_type=lambda dtype, kind: setattr(cupy._core, "compute_type", (dtype, kind)),
     )
     cupy.ndarray = ndarray
