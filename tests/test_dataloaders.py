@@ -338,6 +338,43 @@ def test_an_error_reaches_the_caller_with_its_traceback(workers):
     assert next(iter(loader))[0].tolist() == [0, 1]  # the next epoch begins anew
 
 
+class Listed(list):
+    """Examples, some of which raise an error."""
+
+    def __getitem__(self, i):
+        example = super().__getitem__(i)
+        if isinstance(example, Exception):
+            raise example
+        return example
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_example_cannot_end_the_epoch(workers):
+    data = Listed([(0.0, 0), StopIteration(), (2.0, 2)])
+    with pytest.raises(RuntimeError, match="example 1 of Listed raised StopIteration, as if the epoch ended"):
+        list(DataLoader(data, 1, shuffle=False, workers=workers))
+
+
+@pytest.mark.parametrize(
+    ("examples", "error", "expected"),
+    [
+        ([np.zeros(3)] * 2, TypeError, r"a pair \(x, t\), .* example 0 is ndarray of shape \(3,\)"),
+        ([(0, 1, 2)], TypeError, "a pair .* example 0 is a tuple of 3"),
+        ([5], TypeError, "a pair .* example 0 is int"),
+        (
+            [(np.zeros(2), 0), (np.zeros(3), 0)],
+            ValueError,
+            r"examples of one shape .* shape \(2,\), ndarray of",
+        ),
+        ([({"a": 1}, 0)], TypeError, "examples that are numbers or arrays; got dict"),
+        ([(0.0, 1), (0.0, None)], TypeError, "labels that are numbers or arrays; got NoneType"),
+    ],
+)
+def test_what_is_no_batch(examples, error, expected):
+    with pytest.raises(error, match=f"DataLoader: expected .*{expected}"):
+        list(DataLoader(examples, 2, shuffle=False))
+
+
 def test_an_exit_in_a_thread_reaches_the_caller():
     class Exits(Count):
         def __getitem__(self, index):

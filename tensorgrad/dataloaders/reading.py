@@ -79,11 +79,49 @@ def batch_of(dataset: Any, chosen: Iterable[int], wanted: Callable[[], bool] = l
     for i in chosen:
         if not wanted():
             break
-        examples.append(dataset[int(i)])
+        examples.append(_example(dataset, int(i)))
     if not examples:  # of the last batch there was nothing left for this rank
         x, t = batch_of(dataset, [0])
         return x[:0], None if t is None else t[:0]
-    x = np.array([x for x, _ in examples])
+    x = _together("examples", [x for x, _ in examples])
     if all(t is None for _, t in examples):
         return x, None
-    return x, np.array([t for _, t in examples])
+    return x, _together("labels", [t for _, t in examples])
+
+
+def _example(dataset: Any, i: int) -> tuple[Any, Any]:
+    try:
+        example = dataset[i]
+    except StopIteration as error:
+        raise RuntimeError(
+            f"DataLoader: example {i} of {type(dataset).__name__} raised StopIteration, as if the epoch ended"
+        ) from error
+    try:
+        x, t = example
+    except (TypeError, ValueError):
+        raise TypeError(
+            "DataLoader: expected each example as a pair (x, t), with None for t where there are no labels; "
+            f"example {i} is {_sketch(example)}"
+        ) from None
+    return x, t
+
+
+def _together(what: str, values: list[Any]) -> Any:
+    try:
+        array = np.array(values)
+    except ValueError:
+        kinds = ", ".join(dict.fromkeys(map(_sketch, values)))
+        raise ValueError(
+            f"DataLoader: expected {what} of one shape in a batch; got {kinds}. Pad them to one length."
+        ) from None
+    if array.dtype == object:
+        odd = next(v for v in values if np.asarray(v).dtype == object)
+        raise TypeError(f"DataLoader: expected {what} that are numbers or arrays; got {_sketch(odd)}")
+    return array
+
+
+def _sketch(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{type(value).__name__} of shape {tuple(shape)}"
