@@ -148,3 +148,10 @@ def test_clip_grad_against_torch():
     torch.nn.utils.clip_grad_norm_(theirs, 0.7)
     for mine, t in zip(got, theirs, strict=True):
         np.testing.assert_allclose(mine, t.grad.numpy(), rtol=1e-12)
+
+
+def test_limits_are_greater_than_zero():
+    for hook, name in ((O.ClipGrad, "max_norm"), (O.ClipGradValue, "max_value")):
+        for limit in (0.0, -1.0, np.nan):
+            with pytest.raises(ValueError, match=rf"{hook.__name__}: expected {name} > 0"):
+                hook(limit)

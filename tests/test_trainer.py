@@ -672,3 +672,33 @@ def test_errors():
     )
     with pytest.raises(LookupError, match=message(expected)):
         trainer.fit(DataLoader(data(), 8), 1)
+
+
+def test_errors_of_kinds():
+    loader = DataLoader(data(), 8)
+    for metrics in ([F.accuracy], F.accuracy):
+        with pytest.raises(
+            TypeError, match="Trainer: expected metrics as a dict of names and functions; got"
+        ):
+            made(metrics=metrics)
+    for batches, test in ((tg.datasets.Digits(), None), (loader, tg.datasets.Digits())):
+        with pytest.raises(
+            TypeError, match=r"Trainer.fit: expected batches; got the data set Digits. tg.Data"
+        ):
+            made().fit(batches, 1, test)
+    with pytest.raises(TypeError, match=r"Trainer: expected batches as pairs .* got ndarray"):
+        made().fit(np.zeros((4, 3)), 1)
+    for loss in (0.5, None):
+        trainer = made()
+        trainer.loss = lambda y, t, loss=loss: loss
+        with pytest.raises(TypeError, match="Trainer: expected a loss that is a Variable; got"):
+            trainer.fit(loader, 1)
+
+
+def test_an_optimizer_of_another_model():
+    model = tg.models.MLP((2,))
+    trainer = Trainer(model, F.softmax_cross_entropy, O.SGD().setup(tg.models.MLP((2,))), progress=False)
+    with pytest.raises(ValueError, match="Trainer: the optimizer was set up with another model"):
+        trainer.fit(DataLoader(data(), 8), 1)
+    part = Trainer(model, F.softmax_cross_entropy, O.SGD().setup(model.l0), progress=False)
+    part.fit(DataLoader(data(), 8), 1)

@@ -44,7 +44,7 @@ class ClipGrad:
 
     Parameters
     ----------
-    max_norm : float
+    max_norm : float, greater than 0
 
     References
     ----------
@@ -63,7 +63,7 @@ class ClipGrad:
     """
 
     def __init__(self, max_norm: float) -> None:
-        self.max_norm = max_norm
+        self.max_norm = _positive("ClipGrad", "max_norm", max_norm)
 
     def __call__(self, params: list[Variable]) -> None:
         if not params:
@@ -93,7 +93,7 @@ class ClipGradValue:
 
     Parameters
     ----------
-    max_value : float
+    max_value : float, greater than 0
 
     Examples
     --------
@@ -107,7 +107,7 @@ class ClipGradValue:
     """
 
     def __init__(self, max_value: float) -> None:
-        self.max_value = max_value
+        self.max_value = _positive("ClipGradValue", "max_value", max_value)
 
     def __call__(self, params: list[Variable]) -> None:
         bound = float(self.max_value)
@@ -147,6 +147,12 @@ class FreezeParam:
         for p in params:
             if p in frozen:
                 p.cleargrad()
+
+
+def _positive(name: str, what: str, value: float) -> float:
+    if not value > 0:
+        raise ValueError(f"{name}: expected {what} > 0; got {value}")
+    return value
 
 
 def _gradient(p: Variable) -> Array:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.core import autocast, no_grad, test_mode
+from tensorgrad.core import Variable, autocast, no_grad, test_mode
 from tensorgrad.dataloaders import DataLoader
+from tensorgrad.datasets import Dataset
 from tensorgrad.layers import Layer
 from tensorgrad.optimizers import EMA, Accumulate, ClipGrad, GradScaler, Schedule
 from tensorgrad.optimizers.optimizer import rule_of
@@ -83,9 +84,10 @@ class Trainer:
     Raises
     ------
     TypeError
-        If a callback is no `Callback`.
+        If `metrics` is no dict, a callback is no `Callback`, or, in `fit`, the batches or the loss are of
+        another kind.
     ValueError
-        If a number is not positive.
+        If a number is not positive, or, in `fit`, the optimizer updates no parameter of the model.
 
     Notes
     -----
@@ -143,6 +145,10 @@ class Trainer:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        if not isinstance(metrics, Mapping | None):
+            raise TypeError(
+                f"Trainer: expected metrics as a dict of names and functions; got {type(metrics).__name__}"
+            )
         self.metrics = dict(metrics or {})
         self.schedule = schedule
         self.schedule_on = schedule_on
@@ -186,7 +192,13 @@ class Trainer:
 
     def predict(self, batch: Any) -> tuple[Any, Any]:
         """What the model gives for a batch, and what it should: what `loss` and metrics are called with."""
-        x, t = batch
+        try:
+            x, t = batch
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"Trainer: expected batches as pairs of inputs and targets; got {type(batch).__name__}. "
+                "For others define predict in a subclass."
+            ) from None
         return self.model(x), t
 
     # -- the loop --------------------------------------------------------------------------------
@@ -226,6 +238,13 @@ class Trainer:
         ValueError
             If an epoch has no batches, or a loss has axes.
         """
+        for given in (batches, test):
+            if isinstance(given, Dataset):
+                raise TypeError(
+                    f"Trainer.fit: expected batches; got the data set {type(given).__name__}. "
+                    "tg.DataLoader(dataset, batch_size) makes batches of it."
+                )
+        self._check_parameters()
         self.stopped = False
         self.sources = {"train": batches, "test": test}
         self._resume(resume)
@@ -251,6 +270,15 @@ class Trainer:
                 if self._ranks.any(interrupts.pending):
                     raise KeyboardInterrupt
         return self.history
+
+    def _check_parameters(self) -> None:
+        """Whether the optimizer can do anything for the model."""
+        updated = getattr(self.optimizer, "params", rule_of(self.optimizer).params)()
+        if updated and not set(updated) & set(self.model.params()):
+            raise ValueError(
+                "Trainer: the optimizer was set up with another model: it updates no parameter of this one. "
+                "Call optimizer.setup(model)."
+            )
 
     def stop(self) -> None:
         """End `fit` after this epoch; for callbacks."""
@@ -304,6 +332,8 @@ class Trainer:
             y, t = self.predict(batch)
             nothing = self._ranks.examples == 0 and not self._ranks.alone
             loss = loss_of_nothing(y) if nothing else self.loss(y, t)
+        if not isinstance(loss, Variable):
+            raise TypeError(f"Trainer: expected a loss that is a Variable; got {type(loss).__name__}")
         if loss.shape != ():
             raise ValueError(f"Trainer: expected a loss without axes; got shape {loss.shape}. Take its mean")
         share = self._ranks.share(loss)
