@@ -21,13 +21,14 @@ NumpyArray = np.ndarray[Any, Any]
 def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> None:
     """Write an npz file beside `path` and put it there when it is complete.
 
-    The same arrays make the same bytes: no time is written.
+    The same arrays make the same bytes: no time is written. bfloat16, which NumPy lacks, becomes float32.
 
     Raises
     ------
     ValueError
         If an array has a dtype that the npy format lacks.
     """
+    arrays = without_bfloat16(arrays)
     for name, array in arrays.items():
         if array.dtype.kind not in "biufc":
             raise ValueError(
@@ -41,6 +42,11 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> Non
             entry = zipfile.ZipInfo(f"{name}.npy")
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def without_bfloat16(arrays: Mapping[str, NumpyArray]) -> dict[str, NumpyArray]:
+    """The arrays, those of bfloat16 as float32: each number is one of float32 too."""
+    return {k: a.astype(np.float32) if a.dtype.name == "bfloat16" else a for k, a in arrays.items()}
 
 
 @contextmanager

@@ -141,6 +141,21 @@ def test_the_dtype_is_the_layer_s(file, backend):
             np.testing.assert_array_equal(to_numpy(p), saved.data.astype(np.float32))
 
 
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_weights_of_half_precision_come_back(backend, half, tmp_path, ending):
+    layer = L.Linear(2, in_size=3).to(backend)
+    for p in layer.params():
+        p.data = backend.xp.astype(p.data, getattr(backend.xp, half))
+    before = {name: to_numpy(F.astype(p, backend.xp.float32)).copy() for name, p in layer.namedparams()}
+    layer.save_weights(tmp_path / f"weights{ending}")
+    for p in layer.params():
+        p.data = backend.xp.zeros_like(p.data)
+    layer.load_weights(tmp_path / f"weights{ending}")
+    for name, p in layer.namedparams():
+        assert p.dtype == getattr(backend.xp, half)
+        np.testing.assert_array_equal(to_numpy(F.astype(p, backend.xp.float32)), before[name])
+
+
 def test_a_layer_that_says_nothing_of_its_open_parameter_takes_what_there_is(file):
     class Open(Layer):
         def __init__(self):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.npz import NumpyArray, replacing
+from tensorgrad.npz import NumpyArray, replacing, without_bfloat16
 
 ENDING = ".safetensors"
 
@@ -38,7 +38,7 @@ def _library(what: str) -> Any:
 def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> None:
     """Write a safetensors file beside `path` and put it there when it is complete.
 
-    The same arrays make the same bytes.
+    The same arrays make the same bytes. bfloat16, which NumPy lacks, becomes float32, as `read` gives it.
 
     Raises
     ------
@@ -48,6 +48,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, NumpyArray]) -> Non
         If an array has a dtype that the format lacks.
     """
     library = _library(ENDING)
+    arrays = without_bfloat16(arrays)
     for name, array in arrays.items():
         if array.dtype.name not in _CODES:
             raise ValueError(
