@@ -158,6 +158,17 @@ def test_a_convolution_copies_no_patches(xp, monkeypatch):
     assert copied == []
 
 
+@only_double
+def test_arrays_on_another_device_are_left_to_cupy(xp):
+    from cuda_double import cublas
+
+    a, b = stacks("float32")["a stack"]
+    cublas.CALLS.clear()
+    with tg.cuda.Device(1):
+        xp.matmul(a, b)
+    assert cublas.CALLS == []
+
+
 def test_what_is_no_stack_is_cupy_s(xp):
     a, b = on_device(normals(2, 3, 4), "bfloat16"), on_device(normals(2, 4, 2), "float32")
     assert xp.matmul(a, b).dtype == "float32"

@@ -22,9 +22,13 @@ _CUDA_TYPES = {"float16": 2, "bfloat16": 14, "float32": 0, "float64": 1}
 def serves(x1: Array, x2: Array) -> bool:
     """Whether `matmul` takes these arrays: of one dtype, not empty, their shapes fit, and there is a stack.
 
-    CuPy does well with two matrices, but of 16 bits it sums the product of two vectors in 16 bits.
+    CuPy does well with two matrices, but of 16 bits it sums the product of two vectors in 16 bits. Arrays on
+    another than the current device are CuPy's affair too.
     """
     if x1.dtype.name not in _CUDA_TYPES or x1.dtype != x2.dtype or not x1.size or not x2.size:
+        return False
+    here = cupy.cuda.runtime.getDevice()
+    if x1.data.device_id != here or x2.data.device_id != here:
         return False
     fit = x1.ndim > 0 < x2.ndim and x1.shape[-1] == x2.shape[max(x2.ndim - 2, 0)]
     return bool(fit and (max(x1.ndim, x2.ndim) > 2 or x1.itemsize == 2))
