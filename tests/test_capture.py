@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,33 @@ def test_a_captured_step_gives_the_same_numbers(backend, name, kind):
         assert step.why_not == f"{backend.name} compiles no programs"
 
 
+def test_every_optimizer_is_captured(backend):
+    """Nine updates: RAdam's rule is another from the sixth."""
+    rng = np.random.default_rng(0)
+    weights, gradients = (rng.standard_normal(s).astype(np.float32) for s in ((3, 2), (9, 3, 2)))
+    names = "SGD MomentumSGD AdaGrad AdaDelta RMSprop Adam AdamW Adamax NAdam RAdam Lion LAMB"
+    for kind in (getattr(O, name) for name in names.split()):
+        found = []
+        for captured in (False, True):
+            model = tg.Model()
+            model.w = tg.Parameter(backend.from_numpy(weights))
+            optimizer = kind().setup(model)
+
+            def step(g, model=model, optimizer=optimizer):
+                model.cleargrads()
+                F.sum(model.w * g).backward()
+                optimizer.update()
+                return model.w.data
+
+            run = tg.tools.capture(step, model, optimizer) if captured else step
+            for g in gradients:
+                run(backend.from_numpy(g))
+            assert model.w.dtype == backend.xp.float32
+            assert not (captured and backend.compiles and run.why_not)
+            found.append(backend.to_numpy(model.w.data))
+        np.testing.assert_allclose(found[1], found[0], rtol=1e-5, err_msg=kind.__name__)
+
+
 def test_another_rate_and_another_shape_are_other_programs(backend):
     _, step, _, optimizer = training("MLP", O.SGD(0.1), backend, True)
     optimizer.lr = 0.2
@@ -128,3 +157,50 @@ def test_a_step_that_looks_at_values_runs_as_it_is(backend):
     captured(x)
     assert len(calls) == 3
     assert all(p.grad is None for p in model.params())
+
+
+def training_with(name, model, optimizer):
+    """A step in which something keeps a state of its own; and what it is called."""
+    optimizer = optimizer.setup(model)
+    average, schedule = O.EMA(model, 0.5), O.StepLR(optimizer, 1)
+    wrapped = O.Accumulate(optimizer, 2)
+
+    def step(x, t):
+        model.cleargrads()
+        loss = F.softmax_cross_entropy(model(x), t)
+        loss.backward()
+        if name == "Accumulate.update":
+            wrapped.update()
+            return loss
+        optimizer.update()
+        if name == "EMA.update":
+            average.update()
+        elif name == "StepLR.step":
+            schedule.step()
+        return loss
+
+    return step, wrapped if name == "Accumulate.update" else optimizer, average
+
+
+@pytest.mark.parametrize("name", ["EMA.update", "StepLR.step", "Accumulate.update", "LBFGS.update"])
+def test_what_a_replay_would_not_repeat_is_not_captured(backend, name):
+    make, x = MODELS["MLP"]
+    given = backend.from_numpy(x.astype(np.float32)), backend.from_numpy(LABELS)
+    found = []
+    for captured in (False, True):
+        np.random.seed(0)  # noqa: NPY002  # weights are drawn as in the book
+        model = make().to(backend.name)
+        rule = O.LBFGS() if name == "LBFGS.update" else O.SGD(0.5)
+        step, optimizer, average = training_with(name, model, rule)
+        run = tg.tools.capture(step, model, optimizer) if captured else step
+        warned = nullcontext()
+        if captured and backend.compiles:
+            warned = pytest.warns(
+                UserWarning, match=f"replay would leave out what {name} keeps; call it after"
+            )
+        with warned:
+            losses = [run(*given) for _ in range(5)]
+        found.append([float(backend.to_numpy(loss.data)) for loss in losses])
+        if name == "EMA.update":
+            found[-1] += [float(backend.to_numpy(a).sum()) for a in average._averages.values()]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)

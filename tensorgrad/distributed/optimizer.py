@@ -9,6 +9,7 @@ from weakref import ref
 
 from tensorgrad.communicator import Communicator
 from tensorgrad.core import Variable, no_grad, test_mode
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.distributed.buckets import Bucket, Slot, in_buckets
 from tensorgrad.distributed.compression import FORMATS, CompressedSum
 from tensorgrad.distributed.structure import broadcast_parameters, check_structure, trained
@@ -228,6 +229,7 @@ class DistributedOptimizer:
         RuntimeError
             If nothing was set up.
         """
+        refuse_capture(f"{type(self).__name__}.update")
         if self._whole.target is None and not self._whole.groups:
             raise RuntimeError(f"{type(self).__name__}.update: nothing to update; call setup(model) first")
         if self._alone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad.core import Variable
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.optimizers.optimizer import Optimizer
 
 
@@ -57,6 +58,7 @@ class Accumulate:
         bool
             Whether the parameters were updated. Gradients are cleared in any case.
         """
+        refuse_capture("Accumulate.update")
         for p in self.optimizer.params():
             if p.grad is None:
                 continue

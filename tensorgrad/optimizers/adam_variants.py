@@ -99,16 +99,17 @@ class NAdam(Adam):
     ) -> None:
         super().__init__(alpha, beta1, beta2, eps)
         self.momentum_decay = momentum_decay
+        self._products: tuple[Any, list[float]] = (None, [])
 
     def update_one(self, param: Any) -> None:
-        t = self.count(param)
-        state = self.state(param)
-        mu, later = self._momentum(t), self._momentum(t + 1)
-        product = state["product"] = state.get("product", 1.0) * mu
-        fix2 = math.sqrt(self._corrections(t)[1])
+        t, xp = self.count(param), param.backend.xp
+        mu, later, product = self._momentum(t), self._momentum(t + 1), self._product(t, xp)
+        fix2 = self._corrections(t)[1] ** 0.5
         eps = float(self.eps) * fix2
         of_g = float(self.alpha) * (1 - mu) / (1 - product) * fix2
         of_m = float(self.alpha) * later / (1 - product * later) * fix2
+        if not isinstance(product, float):
+            of_g, of_m = (xp.astype(number, param.dtype) for number in (of_g, of_m))
 
         def rule(xp: Any, w: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m, v = self.means(m, v, g)
@@ -122,8 +123,25 @@ class NAdam(Adam):
 
         self.apply(param, rule, "m", "v")
 
-    def _momentum(self, t: int) -> float:
-        return float(self.beta1 * (1 - 0.5 * 0.96 ** (t * float(self.momentum_decay))))
+    def _momentum(self, t: Any) -> Any:
+        return float(self.beta1) * (1 - 0.5 * 0.96 ** (t * float(self.momentum_decay)))
+
+    def _product(self, t: Any, xp: Any) -> Any:
+        """``mu_1 ... mu_t``, where t is a number, or a 0-d array as in a step that is captured."""
+        if not isinstance(t, int):
+            most = math.ceil(
+                math.log(1e-18) / math.log(max(float(self.beta1), 1e-3))
+            )  # 1 - it is 1 from there
+            counts = xp.arange(1, most + 1)
+            momenta = self._momentum(xp.astype(counts, t.dtype))
+            return xp.prod(xp.where(counts <= t, momenta, xp.ones_like(momenta)))
+        settings = self.beta1, self.momentum_decay
+        if self._products[0] != settings:
+            self._products = settings, [1.0]
+        known = self._products[1]
+        while len(known) <= t and known[-1] > 0:
+            known.append(known[-1] * self._momentum(len(known)))
+        return known[min(t, len(known) - 1)]
 
 
 class RAdam(Adam):
@@ -155,25 +173,34 @@ class RAdam(Adam):
     """
 
     def update_one(self, param: Any) -> None:
-        t = self.count(param)
+        t: Any = self.count(param)
+        xp, eps = param.backend.xp, float(self.eps)
         fix1, fix2 = self._corrections(t)
-        rate, eps = float(self.alpha) / fix1, float(self.eps)
         top = 2 / (1 - float(self.beta2)) - 1
         length = top - 2 * t * (1 - fix2) / fix2
         adapted = length > 5
-        if adapted:
-            rate *= math.sqrt((length - 4) * (length - 2) * top / ((top - 4) * (top - 2) * length) * fix2)
+        if isinstance(t, int):
+            factor = self._factor(length, top, fix2) if adapted else 1.0
+        else:  # a 0-d array, as in a step that is captured
+            factor = xp.where(adapted, self._factor(xp.where(adapted, length, 6.0), top, fix2), 1.0)
+        rate = float(self.alpha) / fix1 * factor
 
         def rule(xp: Any, w: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m, v = self.means(m, v, g)
-            if adapted:
-                step = xp.sqrt(v)
-                step += eps
-                step = m / step
-                step *= rate
-            else:
-                step = rate * m
+            step = xp.sqrt(v)
+            step += eps
+            if adapted is False:
+                step = xp.ones_like(step)
+            elif adapted is not True:
+                step = xp.where(adapted, step, xp.ones_like(step))
+            step = m / step
+            step *= rate
             w -= step
             return w, m, v
 
         self.apply(param, rule, "m", "v")
+
+    @staticmethod
+    def _factor(length: Any, top: float, fix2: Any) -> Any:
+        """What Adam's step is multiplied by, with the correction of the mean square."""
+        return ((length - 4) * (length - 2) * top / ((top - 4) * (top - 2) * length) * fix2) ** 0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorgrad.backend import backend_of
 from tensorgrad.core import Variable
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.core.variable import transfer
 from tensorgrad.optimizers.saving import _paths
 
@@ -55,6 +56,7 @@ class EMA:
 
     def update(self) -> None:
         """Take the parameters as they are now into the average; call it after the optimizer's."""
+        refuse_capture("EMA.update")
         for p in self._params():
             if p.data is None:
                 continue

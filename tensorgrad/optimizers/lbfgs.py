@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from tensorgrad.backend import Array, Backend, backend_of
 from tensorgrad.core import Variable
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.core.variable import transfer
 from tensorgrad.optimizers.line_search import Point, strong_wolfe
 from tensorgrad.optimizers.optimizer import Optimizer
@@ -109,6 +110,7 @@ class LBFGS(Optimizer):
         ValueError
             If it meets hooks: gradients that they change are not those of the loss.
         """
+        refuse_capture("LBFGS.update")
         if self.line_search is None:
             if closure is not None:
                 closure()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.optimizers.schedules import Schedule
 
 
@@ -82,6 +83,7 @@ class ReduceLROnPlateau(Schedule):
         """
         if value is None:
             raise TypeError("ReduceLROnPlateau.step: expected the value to look at; got none")
+        refuse_capture("ReduceLROnPlateau.step")
         value = float(value)
         margin = self.threshold if self.mode == "max" else -self.threshold
         if math.isinf(self.best):

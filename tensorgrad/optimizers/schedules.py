@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tensorgrad.core.capturing import refuse_capture
 from tensorgrad.optimizers.optimizer import rule_of
 
 
@@ -63,6 +64,7 @@ class Schedule:
 
     def step(self) -> None:
         """Go on by one step (an epoch or an update, as you count) and set the rate."""
+        refuse_capture(f"{type(self).__name__}.step")
         self.t += 1
         self._set()
 

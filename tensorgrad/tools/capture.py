@@ -9,6 +9,7 @@ from weakref import WeakMethod
 
 from tensorgrad.backend import Array, Backend, CannotCompileError
 from tensorgrad.core import Variable
+from tensorgrad.core.capturing import capturing
 from tensorgrad.core.variable import as_array
 
 Place = tuple[dict[str, Any], str]
@@ -43,6 +44,10 @@ class capture:  # noqa: N801  # used like a function
     Numbers that the step takes from Python are constants of the program, and so are random numbers that are
     drawn on the host: do not capture dropout on JAX. On CuPy dropout draws new numbers in each run.
 
+    What else Python does is not repeated. So schedules, `EMA`, `Accumulate`, L-BFGS and optimizers over many
+    ranks, which keep something of their own, make the step run as it is, with a warning: call the step of a
+    schedule and the update of an average after the captured step, not within.
+
     On CuPy the step's kernels are captured in CUDA graphs. What cuBLAS computes is not, since CuPy refuses:
     the products stand between the graphs and are launched one by one. What else CuPy refuses makes the step
     run as it is: decompositions, numbers drawn by cuRAND (as by dropout within attention), copies from the
@@ -71,6 +76,8 @@ class capture:  # noqa: N801  # used like a function
     def __init__(self, step: Callable[..., Any], model: Any, optimizer: Any = None) -> None:
         self.step = step
         self.model = model
+        while hasattr(optimizer, "optimizer"):  # of what wraps one, that which has the rate
+            optimizer = optimizer.optimizer
         self.optimizer = optimizer
         self.why_not: str | None = None
         self._programs: dict[Any, Callable[..., Any]] = {}
@@ -112,7 +119,8 @@ class capture:  # noqa: N801  # used like a function
         if self.optimizer is not None:
             self.optimizer.replayed = done - self._done()
         try:
-            outputs = self.step(*inputs)
+            with capturing():
+                outputs = self.step(*inputs)
         finally:
             if self.optimizer is not None:
                 del self.optimizer.replayed
