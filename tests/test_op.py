@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from tensorgrad import Function, Input, Op, Output, Variable
 from tensorgrad import functions as F
 from tensorgrad.backend import get_backend
@@ -277,16 +278,33 @@ def test_a_recorded_backward_computes_the_formula(kernels):
     assert_close(x.grad, density * (2 - x.data**2))
 
 
-def test_who_runs_out_of_memory_is_told_what_graphs_keep():
+def test_who_runs_out_of_memory_is_told_what_is_alive():
+    """In an op, in a backward and in an update: the largest arrays, by the op that made them."""
+
     class Greedy(Op):
+        def __init__(self, backward=False):
+            self.only = backward
+
         def forward(self, x):
+            if self.only:
+                return x + 1
             raise MemoryError("no more")
 
-    x = Variable(np.ones((64, 2048)))
-    kept = F.exp(x)
-    with pytest.raises(MemoryError, match=r"^no more") as e:
-        Greedy()(x)
-    (note,) = e.value.__notes__
-    assert note.startswith("Graphs keep ")
-    assert "\n  1.0 MiB: (64, 2048) float64, Exp" in note
-    assert kept.shape == x.shape
+        def backward(self, gy):
+            raise MemoryError("no more")
+
+    class Rule(tg.optimizers.Optimizer):
+        def update_one(self, param):
+            raise MemoryError("no more")
+
+    x = tg.Parameter(np.ones((64, 2048)), name="W")
+    y = F.exp(x)
+    z = y * F.sin(x)  # keeps what Exp has made, and what Sin has
+    x.grad = Variable(np.ones((64, 2048)))
+    for fails in (lambda: Greedy()(x), Greedy(backward=True)(z).sum().backward, Rule().setup([x]).update):
+        with pytest.raises(MemoryError, match=r"^no more") as e:
+            fails()
+        (note,) = e.value.__notes__
+        assert note.startswith("Variables and graphs hold ")
+        for made in ("leaf W", "gradient of leaf W", "Exp", "Sin", "Mul"):
+            assert f"\n  1.0 MiB: (64, 2048) float64, {made}\n" in f"{note}\n"

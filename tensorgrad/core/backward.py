@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad.backend import backend_of
 from tensorgrad.core.config import STATE, set_recording
 from tensorgrad.core.engine import Pass
-from tensorgrad.core.function import Function
+from tensorgrad.core.function import Function, explain_memory
 from tensorgrad.core.node import Leaf
 from tensorgrad.core.variable import Variable, method
 
@@ -90,6 +90,9 @@ def backward(
         if not retain_grad and not isinstance(self._node, Leaf):
             self.grad = None
         one.deliver()
+    except MemoryError as error:
+        explain_memory(error)
+        raise
     finally:
         STATE.set(before)
 

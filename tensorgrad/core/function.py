@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import ref
@@ -217,7 +217,7 @@ class Function:
         except Exception as error:
             self.edges = ()
             if isinstance(error, MemoryError):
-                error.add_note(_largest_kept())
+                explain_memory(error)
             _explain_devices(self, backend, arrays, error)
             raise
         if ys.__class__ is tuple:
@@ -517,21 +517,41 @@ def _to_array(function: Function, y: Any) -> Array:
     return y
 
 
-def _largest_kept(count: int = 5) -> str:
-    """For who runs out of memory: the largest arrays that graphs keep for a backward, and the ops that do."""
-    sizes: dict[int, tuple[int, str]] = {}
-    for node in [x for x in gc.get_objects() if isinstance(x, Function)]:
-        for array in (*(node.saved or ()), *node.kept):
-            if is_array(array):
+def explain_memory(error: MemoryError, count: int = 10) -> None:
+    """For who runs out of memory: note the largest arrays in Variables and graphs, and what made them."""
+    if getattr(error, "__notes__", None):  # an op within has told it
+        return
+    held: dict[int, tuple[int, str]] = {}
+    for thing in gc.get_objects():
+        for array, maker in _held_by(thing) if issubclass(type(thing), Function | Variable) else ():
+            if array is not None and is_array(array):
                 size = math.prod(array.shape) * getattr(array, "itemsize", 8)
-                sizes.setdefault(
-                    id(array), (size, f"{tuple(array.shape)} {array.dtype}, {type(node).__name__}")
-                )
-    largest = sorted(sizes.values(), reverse=True)[:count]
+                held.setdefault(id(array), (size, f"{tuple(array.shape)} {array.dtype}, {maker}"))
+    largest = sorted(held.values(), reverse=True)[:count]
     lines = [f"  {size / 2**20:.1f} MiB: {what}" for size, what in largest]
-    total = sum(size for size, _ in sizes.values()) / 2**20
-    hint = "tensorgrad.checkpoint keeps less. The largest arrays, and the ops that keep them:"
-    return "\n".join([f"Graphs keep {total:.1f} MiB for their backward; {hint}", *lines])
+    total = sum(size for size, _ in held.values()) / 2**20
+    hint = "tensorgrad.checkpoint keeps less for a backward. The largest arrays, and what made them:"
+    error.add_note("\n".join([f"Variables and graphs hold {total:.1f} MiB; {hint}", *lines]))
+
+
+def _held_by(thing: Function | Variable) -> Iterator[tuple[Any, str]]:
+    """The arrays that a node or a Variable refers to, each with the name of the op that made it."""
+    if isinstance(thing, Variable):
+        node = Leaf(thing, ((), None)) if thing._node is None else thing._node
+        yield thing.data, _maker(node)
+        if thing.grad is not None:
+            yield thing.grad.data, f"gradient of {_maker(node)}"
+        return
+    yield from ((array, _maker(thing)) for array in thing.kept)
+    every = (*map(Input, range(len(thing.edges))), *map(Output, range(len(thing.specs))))
+    for item, array in zip(every if thing._plan is None else thing._plan, thing.saved or (), strict=False):
+        edge = thing.edges[item.position] if isinstance(item, Input) else (thing, 0)
+        yield array, "a constant" if edge is None else _maker(edge[0])
+
+
+def _maker(node: Function | Leaf) -> str:
+    name = node.names[0] if isinstance(node, Leaf) else None
+    return type(node).__name__ if isinstance(node, Function) else f"leaf {name}" if name else "a leaf"
 
 
 def _explain_devices(function: Function, backend: Backend, arrays: list[Any], error: Exception) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from tensorgrad import npz
 from tensorgrad.backend import Array, Backend, backend_of, is_array
 from tensorgrad.core import Variable, no_grad
+from tensorgrad.core.function import explain_memory
 from tensorgrad.core.variable import transfer
 from tensorgrad.optimizers import saving
 
@@ -181,6 +182,13 @@ class Optimizer:
         """
         if self.target is None and not self.groups:
             raise RuntimeError(f"{type(self).__name__}.update: nothing to update; call setup(model) first")
+        try:
+            self._update_with_hooks()
+        except MemoryError as error:
+            explain_memory(error)
+            raise
+
+    def _update_with_hooks(self) -> None:
         every = self.params()
         if self._states:
             for gone in self._states.keys() - every:
