@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -60,7 +61,7 @@ class Variable:
         if data is not None:
             owner = BY_TYPE.get(type(data))
             data = _checked(data) if owner is None else owner.adopt(data)
-            if "bool" in str(data.dtype):
+            if _is_bool(type(data), data.dtype):  # type: ignore[arg-type]  # every class is hashable
                 requires_grad = False
         self.data = data
         self.grad = None
@@ -429,6 +430,12 @@ def _owner(v: Variable) -> Backend:
         v.data = np.asarray(v.data)
         owner = get_backend("numpy")
     return owner
+
+
+@cache  # NumPy takes 4 us to write the name of a dtype
+def _is_bool(_library: type, dtype: Any) -> bool:
+    """Whether a dtype is that of truth values. Dtypes of two libraries are never compared."""
+    return "bool" in str(dtype)
 
 
 def _checked(data: Any) -> Array:
