@@ -127,6 +127,10 @@ MODELS = {
 }
 OPTIMIZERS = ("SGD", "MomentumSGD", "AdaGrad", "AdaDelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam")
 OPTIMIZERS += ("RAdam", "Lion", "LAMB")
+BY_ELEMENT = ("mean_squared_error", "l1_loss", "huber", "pseudo_huber", "binary_cross_entropy_with_logits")
+BY_ELEMENT += ("sigmoid_cross_entropy",)
+BY_LABEL = ("softmax_cross_entropy", "cross_entropy", "nll_loss", "accuracy", "top_k_accuracy", "precision")
+BY_LABEL += ("recall", "f1_score", "confusion_matrix")
 
 
 def step(model, optimizer, x, t):
@@ -179,6 +183,83 @@ def test_no_optimizer_waits(name):
     step(model, optimizer, *given)
     with nothing_waits():
         step(model, optimizer, *given)
+
+
+def test_what_goes_along_with_a_step_waits_for_nothing():
+    """Half precision, several batches to an update, an average of the weights, schedules."""
+    make, x, t = MODELS["CNN"]
+    backend = get_backend("cupy")
+    given = backend.from_numpy(x.astype(np.float32)), backend.from_numpy(t)
+    model, rule = started(make, O.SGD(0.1), backend)
+    optimizer, average, schedule = O.Accumulate(rule, 2), O.EMA(model), O.OneCycleLR(rule, 1.0, 100)
+
+    def batch():
+        with tg.autocast("float16"):
+            loss = F.softmax_cross_entropy(model(given[0]), given[1])
+        loss.backward()
+        if optimizer.update():
+            average.update()
+            schedule.step()
+
+    for _ in range(4):
+        batch()
+    with nothing_waits():
+        batch()
+        batch()
+
+
+def test_steps_of_a_trainer_wait_for_nothing():
+    """Losses are fetched when an epoch ends; a GradScaler asks once in each step, as it says."""
+
+    class Looking(tg.training.Callback):
+        seen = ()
+
+        def on_step_end(self, trainer):
+            from cuda_double import arrays
+
+            self.seen = (*self.seen, sum(arrays.WAITS.values()))
+
+    if not ON_DOUBLE:
+        pytest.skip("a Trainer fetches losses at the end: only the double counts until then")
+    from cuda_double import arrays
+
+    data = [(RNG.standard_normal(6).astype(np.float32), i % 3) for i in range(12)]
+    for precision, waits in ((None, 0), ("float16", 1)):
+        model, looking = MODELS["MLP"][0]().to_gpu(), Looking()
+        trainer = tg.Trainer(
+            model,
+            F.softmax_cross_entropy,
+            O.Adam().setup(model),
+            clip_norm=1.0,
+            average=O.EMA(model),
+            precision=precision,
+            callbacks=[looking],
+            progress=False,
+        )
+        with arrays.counting():
+            trainer.fit(tg.DataLoader(data, 4, gpu=True), 1)
+        assert looking.seen == (waits, 2 * waits, 3 * waits)
+
+
+def test_no_loss_and_no_metric_waits():
+    backend = get_backend("cupy")
+    put = lambda a: backend.from_numpy(np.asarray(a))  # noqa: E731
+    y, z, other = (Variable(put(RNG.standard_normal((4, 3)))) for _ in range(3))
+    t, parts, signs = put([0, 1, 2, 0]), put(RNG.random((4, 3))), put([1, -1, 1, -1])
+    calls = [
+        *[(getattr(F, name), y, parts) for name in (*BY_ELEMENT, "cosine_similarity")],
+        *[(getattr(F, name), y, t) for name in BY_LABEL],
+        (F.binary_cross_entropy, F.sigmoid(y), parts),
+        (F.kl_div_loss, F.log_softmax(y), parts),
+        (F.triplet_margin_loss, y, z, other),
+        (F.cosine_embedding_loss, y, z, signs),
+        (F.ctc_loss, F.log_softmax(Variable(put(RNG.standard_normal((5, 2, 4))))), put([[1, 2], [3, 1]])),
+    ]
+    with nothing_waits():
+        for function, *args in calls:
+            value = function(*args)
+            if value.requires_grad:
+                F.sum(value).backward(retain_graph=True)
 
 
 def test_dropout_and_test_mode_wait_for_nothing():
