@@ -234,11 +234,14 @@ def backends(session: nox.Session, backend: str) -> None:
         if backend == "jax":
             names += ("against_jax", "capture", "migration")
         else:
-            names += ("layers", "conv_layers", "models")
+            names += ("layers", "conv_layers", "models", "recurrent", "attention", "normalization")
         paths = [f"tests/test_{name}.py" for name in names]
         paths += ["tests/test_examples_training.py::test_the_same_script_on_every_backend"]
         if backend == "dpnp":  # of the optimizers the trajectories: all takes a minute
             paths += ["tests/test_optimizers.py::test_trajectory_against_the_formula"]
+            paths += ["tests/test_vision_models.py::test_they_run_train_and_come_back_from_a_file"]
+            paths += ["tests/test_gpt.py::test_it_computes_its_formula"]
+            paths += ["tests/test_unet.py::test_every_size_comes_out_as_it_went_in"]
         paths += ONE_PRECISION
     else:
         paths = ["tests", "README.md"]

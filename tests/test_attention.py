@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from gaps import expect_gap
 from tensorgrad import Variable
 from tensorgrad import functions as F
 from tensorgrad import layers as L
@@ -68,7 +69,8 @@ def test_large_scores_do_not_overflow():
     assert_close(F.scaled_dot_product_attention(q, k, np.eye(2, dtype=np.float32)), np.float32([[1, 0]]))
 
 
-def test_a_softmax_over_many_keys_in_half_precision(backend, half):
+def test_a_softmax_over_many_keys_in_half_precision(request, backend, half):
+    expect_gap(request, backend.name, f"attention in {half}")
     dtype = getattr(backend.xp, half)
 
     def made(values):
