@@ -186,6 +186,7 @@ def tests_cuda(session: nox.Session) -> None:
         session.log("The same on the double of CuPy: its kernels run on the host.")
         env = {"TENSORGRAD_CUPY_DOUBLE": "1", "TENSORGRAD_TEST_SAMPLES": "first", "TENSORGRAD_COVERAGE": ""}
         paths = [f"tests/test_{name}.py" for name in ON_DOUBLE]
+        paths += ["tests/test_examples_training.py::test_the_same_script_on_every_backend"]
         pytest(session, *paths, *ONE_PRECISION, *session.posargs, backends="cupy", **env)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -97,12 +98,14 @@ def numpy_curve() -> list[float]:
 
 
 def test_the_same_script_on_every_backend(example, backend, numpy_curve, capsys):
-    curve = example("backends").main(["--backend", backend.name])[backend.name]
-    np.testing.assert_allclose(curve, numpy_curve, atol=1e-4)
+    on_double = os.environ.get("TENSORGRAD_CUPY_DOUBLE")
+    steps = 4 if on_double else 20  # which runs each thread of a kernel in turn
+    curve = example("backends").main(["--backend", backend.name, "--steps", str(steps)])[backend.name]
+    np.testing.assert_allclose(curve, numpy_curve[:steps], atol=1e-4)
     assert numpy_curve[-1] < 0.4 * numpy_curve[0]
     printed = capsys.readouterr().out
-    assert f"{backend.name}: 20 steps in " in printed
-    assert f"\n  20{curve[-1]:18.6f}\n" in printed
+    assert f"{backend.name}: {steps} steps in " in printed
+    assert f"\n{steps:4}{curve[-1]:18.6f}\n" in printed
 
 
 @on_numpy
