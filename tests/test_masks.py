@@ -104,3 +104,27 @@ def test_a_gradient_that_happens_to_be_0_keeps_its_graph():
     x.cleargrad()
     F.sum(gx).backward()
     assert_close(x.grad, (2 - 2 * np.log(x.data)) / x.data**2)
+
+
+GUARDS = {
+    "relu": F.relu,
+    "maximum": lambda x: F.maximum(x, 0.0),
+    "the other of maximum": lambda x: F.maximum(0.0, x),
+    "minimum": lambda x: -F.minimum(-x, 0.0),
+    "clip": lambda x: F.clip(x, 0.0, None),
+    "clip from both sides": lambda x: F.clip(x, 0.0, 10.0),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_what_a_guard_threw_away_meets_no_infinite_slope(backend, guard):
+    """The square root's slope at 0 is infinite, and 0 times that would be nan."""
+    x = Variable(backend.from_numpy(np.array([-1.0, 4.0, -2.0, 9.0])))
+    F.sum(F.sqrt(GUARDS[guard](x))).backward()
+    assert_close(x.grad, [0.0, 1 / 4, 0.0, 1 / 6], rtol=1e-12)
+    x.cleargrad()
+    F.sum(F.sqrt(GUARDS[guard](x))).backward(create_graph=True)
+    gx = x.grad
+    x.cleargrad()
+    F.sum(gx).backward()
+    assert_close(x.grad, [0.0, -1 / 32, 0.0, -1 / 108], rtol=1e-12)

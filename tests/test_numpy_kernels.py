@@ -155,3 +155,21 @@ def test_the_formula_serves_other_normalizations():
     assert standardize(x, ones.astype("float64"), ones, *rows) is None
     assert standardize(x, ones[:4], ones[:4], (4, 6), (1,), (4, 1), 1e-5, True) is None
     assert standardize(x, ones, ones, (4, 6), (0,), (1, 6), 1e-5, True) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_keep(dtype):
+    """All bits of what the mask keeps, in any layout; what it does not serve is left to the formula."""
+    keep = get_backend("numpy").kernel("keep")
+    x = numbers(dtype, 6, 8)
+    x[0, :4] = [np.nan, np.inf, -np.inf, -0.0]
+    mask = numbers("float64", 6, 8) > 0
+    mask[0, :4] = True, False, True, True
+    for m, a in ((mask, x), (mask.T, x.T), (mask[::2, ::-1], x[::2, ::-1]), (mask[:0], x[:0])):
+        got = keep(m, a)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, np.where(m, a, 0.0))
+    assert np.signbit(keep(mask, x)[0, 3])
+    assert keep(mask[:1], x) is None
+    assert keep(mask, x.astype(complex)) is None
+    assert keep(np.array(True), x[0, 0].reshape(())) is None

@@ -51,6 +51,22 @@ def _scratch(like: Array, count: int) -> Array:
     return np.empty((count, min(like.size, _BLOCK)), like.dtype)
 
 
+# -- choices -------------------------------------------------------------------------------------
+
+_BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
+
+
+@kernel
+def keep(mask: Array, x: Array) -> Array | None:
+    """``x`` where the mask holds, else 0: all of its bits, or none. `where` takes up to ten times as long."""
+    whole = _BITS.get(x.dtype)
+    if whole is None or x.ndim == 0 or mask.shape != x.shape or mask.dtype != bool:
+        return None
+    bits = np.negative(mask.view(np.int8)).astype(whole)
+    bits &= x.view(whole)
+    return bits.view(x.dtype)
+
+
 # -- activations ---------------------------------------------------------------------------------
 
 _SQRT_HALF = math.sqrt(0.5)

@@ -10,7 +10,7 @@ from tensorgrad.core import ArrayLike, Input, Op, Output, Variable
 from tensorgrad.core.sample import Real, Sample, samples
 from tensorgrad.functions.comparison import greater
 from tensorgrad.functions.elementwise import exp
-from tensorgrad.functions.selection import where
+from tensorgrad.functions.selection import Keep, where
 from tensorgrad.functions.special import Erf
 
 
@@ -54,7 +54,7 @@ class ReLU(Op):
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
-        return gy * self.xp.astype(y > 0, gy.dtype)
+        return self.nested(Keep(), y > 0, gy)  # type: ignore[no-any-return]
 
 
 class LeakyReLU(Op):

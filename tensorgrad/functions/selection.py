@@ -10,6 +10,26 @@ from tensorgrad.core.sample import Bools, Real, Sample, samples
 from tensorgrad.functions.manipulation import same_value
 
 
+class Keep(Op):
+    """``y = x`` where a mask holds, else 0; so is the gradient.
+
+    It is no product with the mask: 0 times an infinite or nan gradient is nan.
+    """
+
+    no_grad_inputs = (0,)
+    saves = Input(0)
+    fresh = True
+    discards = True
+
+    def forward(self, mask: Array, x: Array) -> Array:
+        y = self.fused("keep", mask, x)
+        return self.xp.where(mask, x, 0.0) if y is None else y
+
+    def backward(self, gy: ArrayLike) -> tuple[None, ArrayLike]:
+        (mask,) = self.saved
+        return None, self.nested(Keep(), mask, gy)
+
+
 class _Extreme(Op):
     """One of two values; the gradient goes to the one that was taken, half to each of a tie."""
 
@@ -28,8 +48,8 @@ class _Extreme(Op):
         return gx0, gx1
 
     def _share(self, gy: ArrayLike, tied: ArrayLike, alone: ArrayLike) -> ArrayLike:
-        astype = self.xp.astype
-        return gy * ((astype(tied, gy.dtype) + astype(alone, gy.dtype)) * 0.5)
+        share = self.xp.astype(alone, gy.dtype) * 0.5 + 0.5
+        return self.nested(Keep(), tied, gy * share)  # type: ignore[no-any-return]
 
 
 class Maximum(_Extreme):
@@ -64,12 +84,10 @@ class Where(Op):
         return self.xp.where(condition, x0, x1)
 
     def backward(self, gy: ArrayLike) -> tuple[None, ArrayLike, ArrayLike]:
-        # Not a product with the condition: 0 * inf and 0 * nan are nan.
-        where = self.xp.where
         (condition,) = self.saved
         _, to0, to1 = self.edges
-        gx0 = where(condition, gy, 0.0) if to0 else None
-        gx1 = where(condition, 0.0, gy) if to1 else None
+        gx0 = self.nested(Keep(), condition, gy) if to0 else None
+        gx1 = self.nested(Keep(), self.xp.logical_not(condition), gy) if to1 else None
         return None, gx0, gx1
 
 
@@ -99,7 +117,7 @@ class Clip(Op):
             inside = x <= self.high
         else:
             inside = self.xp.logical_and(x >= self.low, x <= self.high)
-        return gy * self.xp.astype(inside, gy.dtype)
+        return self.nested(Keep(), inside, gy)  # type: ignore[no-any-return]
 
 
 _PAIRS = (
