@@ -54,7 +54,7 @@ class ReLU(Op):
 
     def backward(self, gy: ArrayLike) -> ArrayLike:
         (y,) = self.saved
-        return self.nested(Keep(), y > 0, gy)  # type: ignore[no-any-return]
+        return self.nested(Keep(), y > 0, gy)
 
 
 class LeakyReLU(Op):

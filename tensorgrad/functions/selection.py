@@ -49,7 +49,7 @@ class _Extreme(Op):
 
     def _share(self, gy: ArrayLike, tied: ArrayLike, alone: ArrayLike) -> ArrayLike:
         share = self.xp.astype(alone, gy.dtype) * 0.5 + 0.5
-        return self.nested(Keep(), tied, gy * share)  # type: ignore[no-any-return]
+        return self.nested(Keep(), tied, gy * share)
 
 
 class Maximum(_Extreme):
@@ -117,7 +117,7 @@ class Clip(Op):
             inside = x <= self.high
         else:
             inside = self.xp.logical_and(x >= self.low, x <= self.high)
-        return self.nested(Keep(), inside, gy)  # type: ignore[no-any-return]
+        return self.nested(Keep(), inside, gy)
 
 
 _PAIRS = (
