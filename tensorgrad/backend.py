@@ -80,6 +80,11 @@ def native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def no_device(name: str, there: Sequence[str], device: Any) -> ValueError:
+    """The error of the backend `name` for a device that is not among those that are `there`."""
+    return ValueError(f"{name}: expected a device that is here ({', '.join(there)}); got {device!r}")
+
+
 def is_basic(index: Any) -> bool:
     """Whether an index has only integers, slices, None and Ellipsis: it meets no element twice."""
     items = index if isinstance(index, tuple) else (index,)

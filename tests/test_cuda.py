@@ -436,10 +436,19 @@ def test_tf32_on_the_double(as_cupy):
     assert as_cupy._core.compute_type == (np.float32, "default")
 
 
-@pytest.mark.parametrize("name", ["cpu", "tpu:1"])
+@pytest.mark.parametrize("name", ["cpu", "tpu:1", "cuda:one"])
 def test_a_device_that_cupy_does_not_have(double, name):
     with pytest.raises(ValueError, match=rf"^cupy: expected a device such as 0 or 'cuda:0'; got '{name}'$"):
         double.from_numpy(np.zeros(1), name)
+
+
+@pytest.mark.parametrize("number", [2, -1, "cuda:2"])
+def test_a_device_that_is_not_there(double, number):
+    there = re.escape("cuda:0 (Double 0), cuda:1 (Double 1)")
+    with pytest.raises(
+        ValueError, match=rf"^cupy: expected a device that is here \({there}\); got {number!r}$"
+    ):
+        double.to_device(double.from_numpy(np.zeros(1)), number)
 
 
 @pytest.mark.parametrize(

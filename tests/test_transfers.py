@@ -132,6 +132,22 @@ def test_an_unknown_target(backend):
         x.to("nowhere")
 
 
+@pytest.mark.parametrize("device", ["nowhere", "cuda:77"])
+def test_a_device_that_is_not_there(backend, device):
+    x = tg.Variable(backend.from_numpy(np.ones(2)))
+    for move in (
+        lambda: x.to(backend.name, device=device),
+        lambda: tg.Variable(np.ones(2)).to(backend, device),
+    ):
+        with pytest.raises(ValueError, match=rf"device .*'{device}'") as e:
+            move()
+        if backend.name in ("torch", "jax", "dpnp") or (backend.name == "cupy" and device != "nowhere"):
+            there = ", ".join(backend.devices())
+            assert str(e.value) == (
+                f"{backend.name}: expected a device that is here ({there}); got {device!r}"
+            )
+
+
 @pytest.mark.skipif(tg.cuda.is_available(), reason="there is a GPU")
 def test_to_gpu_without_one(backend):
     x = tg.Variable(backend.from_numpy(np.zeros(2)))

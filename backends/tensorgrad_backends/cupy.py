@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, BackendUnavailableError, importing, is_basic, native
+from tensorgrad.backend import (
+    Array,
+    Backend,
+    BackendUnavailableError,
+    importing,
+    is_basic,
+    native,
+    no_device,
+)
 
 _INSTALL = "python -m pip install cupy-cuda12x (or cupy-cuda13x: as the CUDA version of the driver)"
 _DRIVER = (
@@ -94,9 +102,7 @@ class CupyBackend(Backend):
             return cupy.asarray(array)
 
     def devices(self) -> list[str]:
-        runtime = cupy.cuda.runtime
-        names = [runtime.getDeviceProperties(i)["name"] for i in range(runtime.getDeviceCount())]
-        return [f"cuda:{i} ({name.decode()})" for i, name in enumerate(names)]
+        return _devices()
 
     # -- arrays ----------------------------------------------------------------------------------
 
@@ -250,11 +256,23 @@ def _spread(values: Array, base: Array, rows: Array) -> Array:
 def _device(device: Any) -> Any:
     """A device of CuPy, the current one for None, for what people write: ``1``, ``cuda:1``."""
     if isinstance(device, str):
-        kind, _, number = device.partition(":")
-        if kind not in ("cuda", "gpu"):
+        kind, _, digits = device.partition(":")
+        if kind not in ("cuda", "gpu") or not (digits or "0").isdecimal():
             raise ValueError(f"cupy: expected a device such as 0 or 'cuda:0'; got {device!r}")
-        device = int(number or 0)
-    return cupy.cuda.Device(device)
+        number = int(digits or 0)
+    elif device is None:
+        return cupy.cuda.Device()
+    else:
+        number = int(device)
+    if not 0 <= number < cupy.cuda.runtime.getDeviceCount():
+        raise no_device("cupy", _devices(), device)
+    return cupy.cuda.Device(number)
+
+
+def _devices() -> list[str]:
+    runtime = cupy.cuda.runtime
+    names = [runtime.getDeviceProperties(i)["name"] for i in range(runtime.getDeviceCount())]
+    return [f"cuda:{i} ({name.decode()})" for i, name in enumerate(names)]
 
 
 def _why(error: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, BackendUnavailableError, importing, native
+from tensorgrad.backend import Array, Backend, BackendUnavailableError, importing, native, no_device
 
 _MEND = (
     "Its libraries lie in the folder `lib` of the Python environment: put that folder in the "
@@ -16,6 +16,9 @@ _MEND = (
 with importing("dpnp", install="python -m pip install dpnp", mend=_MEND):
     import dpctl
     import dpnp
+
+_FOUND: set[str] = set()
+"""The names of devices that were there when they were first asked for."""
 
 
 class DpnpBackend(Backend):
@@ -37,7 +40,7 @@ class DpnpBackend(Backend):
 
     def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
         array = native(array)
-        made = dpnp.array(array, device=device, copy=True)
+        made = dpnp.array(array, device=self._known(device), copy=True)
         if made.dtype != array.dtype:
             raise TypeError(
                 f"dpnp: expected data that the device {made.sycl_device.name} can hold; "
@@ -49,6 +52,19 @@ class DpnpBackend(Backend):
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         on_host: np.ndarray[Any, Any] = dpnp.asnumpy(array)
         return on_host
+
+    def to_device(self, array: Array, device: Any) -> Array:
+        return dpnp.asarray(array, device=self._known(device))
+
+    def _known(self, device: Any) -> Any:
+        """The device, if SYCL has it."""
+        if isinstance(device, str) and device not in _FOUND:
+            try:
+                dpctl.SyclDevice(device)
+            except (ValueError, dpctl.SyclDeviceCreationError) as error:
+                raise no_device(self.name, self.devices(), device) from error
+            _FOUND.add(device)
+        return device
 
     def devices(self) -> list[str]:
         return [f"{d.filter_string} ({d.name.strip()})" for d in dpctl.get_devices()]

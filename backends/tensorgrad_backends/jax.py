@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, CannotCompileError, importing, is_basic, native
+from tensorgrad.backend import Array, Backend, CannotCompileError, importing, is_basic, native, no_device
 
 with importing("JAX", install="python -m pip install jax"):
     import jax
@@ -141,7 +141,10 @@ def _device(device: Any) -> Any:
     if not isinstance(device, str):
         return device
     kind, _, number = device.partition(":")
-    return jax.devices(kind)[int(number or 0)]
+    try:
+        return jax.devices(kind)[int(number or 0)]
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise no_device("jax", [str(found) for found in jax.devices()], device) from error
 
 
 def _check_narrowing(array: np.ndarray[Any, Any], dtype: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backend import Array, Backend, importing, is_basic, native
+from tensorgrad.backend import Array, Backend, importing, is_basic, native, no_device
 
 with importing("PyTorch", install="python -m pip install torch"):
     import array_api_compat.torch
@@ -90,7 +90,7 @@ class TorchBackend(Backend):
 
     def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
         contiguous = np.ascontiguousarray(native(array)).reshape(array.shape)
-        return torch.tensor(contiguous, device=device)
+        return torch.tensor(contiguous, device=self._known(device))
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         """Share the memory of a tensor on the host. NumPy has no bfloat16: that becomes float32."""
@@ -99,7 +99,18 @@ class TorchBackend(Backend):
         return on_host
 
     def to_device(self, array: Array, device: Any) -> Array:
-        return array.to(device)
+        return array.to(self._known(device))
+
+    def _known(self, device: Any) -> Any:
+        """The device, if this PyTorch has it; what it says itself are a dozen kinds of errors."""
+        if device is None or device in _FOUND:
+            return device
+        try:
+            torch.empty(0, device=device)
+        except (AssertionError, RuntimeError, TypeError) as error:
+            raise no_device(self.name, self.devices(), device) from error
+        _FOUND.add(device)
+        return device
 
     def devices(self) -> list[str]:
         kind = torch.accelerator.current_accelerator()
@@ -187,6 +198,9 @@ class TorchBackend(Backend):
     def special(self, name: str) -> Any:
         return None if name in _LESS_EXACT else getattr(torch.special, name, None)
 
+
+_FOUND: set[Any] = set()
+"""The devices that were there when they were first asked for."""
 
 # -- convolution -------------------------------------------------------------------------------------
 

@@ -56,6 +56,9 @@ class Device:
     def __init__(self, device: Any = None) -> None:
         self.id = Device.current[-1] if device is None else getattr(device, "id", device)
 
+    def __int__(self) -> int:
+        return self.id
+
     def __enter__(self) -> Self:
         Device.current.append(self.id)
         return self
