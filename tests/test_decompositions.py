@@ -11,6 +11,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import Variable
 from tensorgrad import functions as F
+from tensorgrad.backend import get_backend
 from tensorgrad.core import namespace_of
 from tensorgrad.core.sample import Regular, Sample
 from tensorgrad.functions import determinants, spectra
@@ -489,3 +490,15 @@ def test_wrong_arguments():
         F.cross(np.zeros(2), np.zeros(3))
     with pytest.raises(ValueError, match="vectornorm: expected an axis that x has; got axis 2"):
         F.vector_norm(x, axis=2)
+
+
+def test_a_library_without_eig_is_named(monkeypatch):
+    """CuPy before 14 is one."""
+    backend = get_backend("numpy")
+    for name in ("eig", "eigvals"):
+        monkeypatch.delattr(backend.xp.linalg, name)
+        with pytest.raises(
+            TypeError,
+            match=rf"^{name}: numpy \S+ has no linalg\.{name}\. Compute it in another library: v\.to",
+        ):
+            getattr(F, name)(Variable(np.eye(2), requires_grad=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tensorgrad.backend import Array
@@ -37,7 +38,7 @@ class Eig(Op):
     fresh = True
 
     def forward(self, x: Array) -> tuple[Array, ...] | Array:
-        return tuple(_as_complex(self, a) for a in self.xp.linalg.eig(x))
+        return tuple(_as_complex(self, a) for a in _known(self, "eig")(x))
 
     def backward(self, gw: ArrayLike, gv: ArrayLike) -> ArrayLike:
         xp = self.xp
@@ -62,8 +63,19 @@ class Eigvals(Eig):
 
     def forward(self, x: Array) -> tuple[Array, ...] | Array:
         if self.edges[0] is None:
-            return _as_complex(self, self.xp.linalg.eigvals(x))
+            return _as_complex(self, _known(self, "eigvals")(x))
         return super().forward(x)
+
+
+def _known(op: Op, name: str) -> Callable[..., Any]:
+    """The library's function, which CuPy has from 14 on and some never had."""
+    function = getattr(op.xp.linalg, name, None)
+    if function is None:
+        raise TypeError(
+            f"{name}: {op.backend.name} {op.backend.version} has no linalg.{name}. "
+            "Compute it in another library: v.to('numpy') is part of the graph."
+        )
+    return function  # type: ignore[no-any-return]
 
 
 def _as_complex(op: Op, x: Array) -> Array:
