@@ -695,3 +695,9 @@ def test_lengths_and_axes_of_numpy():
         lambda t: np.broadcast_to(t[0, 0, 0], np.int64(3)),
     ):
         check_values(f(t), f(T))
+
+
+def test_a_quantile_of_nothing():
+    for f in (np.median, lambda v, axis: np.quantile(v, 0.3, axis=axis)):
+        with pytest.raises(ValueError, match=r"an element or more along axis 1; got shape \(3, 0\)"):
+            f(Variable(np.zeros((3, 0))), axis=1)
