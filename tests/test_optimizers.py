@@ -487,3 +487,13 @@ def test_a_first_gradient_that_comes_late_is_corrected_like_any_first():
     late.grad = Variable(np.array([3.0]))
     optimizer.update()
     np.testing.assert_allclose(late.data, 0.9, rtol=1e-6)
+
+
+def test_a_gradient_that_is_no_variable():
+    w = Parameter(np.ones(2))
+    for gradient, kind in ((np.ones(2), "ndarray"), ([1.0, 2.0], "list")):
+        w.grad = gradient
+        for rule in (O.SGD(), O.Adam()):
+            expected = f"{type(rule).__name__}.update: expected gradients that are Variables; got {kind}"
+            with pytest.raises(TypeError, match=expected):
+                rule.setup([w]).update()

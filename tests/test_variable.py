@@ -209,6 +209,14 @@ def test_conversions_that_are_refused():
         [1, 2, 3][Variable(np.array(1.0))]
 
 
+def test_formats():
+    x = Variable(np.array(2.5))
+    assert f"{x:.3f} {x}" == "2.500 variable(2.5)"
+    assert f"{Variable(np.arange(2))}" == "variable([0 1])"
+    with pytest.raises(TypeError, match=r"format '.2f': expected a Variable without axes; got shape \(1,\)"):
+        f"{Variable(np.ones(1)):.2f}"
+
+
 def test_a_0d_variable_has_no_length():
     x = Variable(np.array(1.0))
     with pytest.raises(TypeError, match=message("len() of a 0-d Variable: it has no axis")):

@@ -123,6 +123,13 @@ class Variable:
         text = text_of(_owner(self), self.data).replace("\n", "\n" + " " * 9)
         return f"variable({text})"
 
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if self.shape:
+            raise TypeError(f"format {spec!r}: expected a Variable without axes; got shape {self.shape}")
+        return format(self.item(), spec)
+
     def _repr_html_(self) -> str:
         from tensorgrad.core.display import html_of  # noqa: PLC0415
 

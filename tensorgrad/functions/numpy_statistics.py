@@ -69,7 +69,9 @@ def _quantile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepd
     kept = tuple(a.shape[i] for i in rest)
     rows = standard.sort(manipulation.reshape(rows, (*kept, a.size // max(_size(kept), 1))), axis=-1)
     if not rows.shape[-1]:
-        raise ValueError(f"numpy.quantile: expected an element or more along axis {axis}; got shape {a.shape}")
+        raise ValueError(
+            f"numpy.quantile: expected an element or more along axis {axis}; got shape {a.shape}"
+        )
     place = q.reshape(-1) * (rows.shape[-1] - 1)
     low, high = np.floor(place), np.ceil(place)
     share = {"linear": place - low, "lower": 0 * low, "higher": 0 * low + 1, "midpoint": 0.5 * (high > low)}

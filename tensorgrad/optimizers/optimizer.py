@@ -179,6 +179,8 @@ class Optimizer:
         ------
         RuntimeError
             If nothing was set up.
+        TypeError
+            If a gradient is no Variable.
         """
         if self.target is None and not self.groups:
             raise RuntimeError(f"{type(self).__name__}.update: nothing to update; call setup(model) first")
@@ -186,6 +188,14 @@ class Optimizer:
             self._update_with_hooks()
         except MemoryError as error:
             explain_memory(error)
+            raise
+        except (AttributeError, TypeError):
+            for p in self.params():
+                if not isinstance(p.grad, Variable | None):
+                    raise TypeError(
+                        f"{type(self).__name__}.update: expected gradients that are Variables; "
+                        f"got {type(p.grad).__name__}. Set p.grad = tg.Variable(array)."
+                    ) from None
             raise
 
     def _update_with_hooks(self) -> None:
