@@ -202,6 +202,7 @@ def backends(session: nox.Session, backend: str) -> None:
         install_torch(session)
     session.install("-e", f".[test,{extra}]")
     libraries = Path(session.virtualenv.location, "lib")
+    short = "TENSORGRAD_SHORT" in os.environ  # as in .ci/run: on dpnp the rest takes minutes
     env = {
         # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour. Half of
         # that would go into making programs fast that run once.
@@ -216,7 +217,7 @@ def backends(session: nox.Session, backend: str) -> None:
         "dask": {"DASK_SCHEDULER": "synchronous", "TENSORGRAD_TEST_SAMPLES": "first"},
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.
         "dpnp": {
-            "TENSORGRAD_TEST_SAMPLES": "first",
+            "TENSORGRAD_TEST_SAMPLES": "first" if short else "all",
             "LD_LIBRARY_PATH": str(libraries),
             "OCL_ICD_FILENAMES": str(libraries / "libintelocl.so"),
         },
@@ -236,9 +237,10 @@ def backends(session: nox.Session, backend: str) -> None:
             names += ("against_jax", "capture", "migration")
         else:
             names += ("layers", "conv_layers", "models", "recurrent", "attention", "normalization")
+            names += () if short else ("gpt", "losses", "optimizers", "unet", "vision_models")
         paths = [f"tests/test_{name}.py" for name in names]
         paths += ["tests/test_examples_training.py::test_the_same_script_on_every_backend"]
-        if backend == "dpnp":  # of the optimizers the trajectories: all takes a minute
+        if backend == "dpnp" and short:  # of the optimizers the trajectories: all takes a minute
             paths += ["tests/test_optimizers.py::test_trajectory_against_the_formula"]
             paths += ["tests/test_vision_models.py::test_they_run_train_and_come_back_from_a_file"]
             paths += ["tests/test_gpt.py::test_it_computes_its_formula"]
