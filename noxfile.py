@@ -202,22 +202,22 @@ def backends(session: nox.Session, backend: str) -> None:
         install_torch(session)
     session.install("-e", f".[test,{extra}]")
     libraries = Path(session.virtualenv.location, "lib")
-    short = "TENSORGRAD_SHORT" in os.environ  # as in .ci/run: on dpnp the rest takes minutes
+    short = "TENSORGRAD_SHORT" in os.environ  # as in .ci/run
+    samples = "first" if short else "all"
     env = {
-        # It compiles every shape anew: all samples, or the whole suite, take a quarter of an hour. Half of
-        # that would go into making programs fast that run once.
+        # It compiles every shape anew, and half of the time would go into making programs fast that run once.
         "jax": {
             "JAX_ENABLE_X64": "1",
             "JAX_PLATFORMS": "cpu",
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
             "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
-            "TENSORGRAD_TEST_SAMPLES": "first",
+            "TENSORGRAD_TEST_SAMPLES": samples,
         },
         # A graph of tasks for every number; for small ones its threads are time lost.
         "dask": {"DASK_SCHEDULER": "synchronous", "TENSORGRAD_TEST_SAMPLES": "first"},
         # dpnp's device is the OpenCL driver for CPUs that is installed with it.
         "dpnp": {
-            "TENSORGRAD_TEST_SAMPLES": "first" if short else "all",
+            "TENSORGRAD_TEST_SAMPLES": samples,
             "LD_LIBRARY_PATH": str(libraries),
             "OCL_ICD_FILENAMES": str(libraries / "libintelocl.so"),
         },
