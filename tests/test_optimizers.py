@@ -14,6 +14,7 @@ import pytest
 
 from tensorgrad import Layer, Parameter, Variable, no_grad
 from tensorgrad import functions as F
+from tensorgrad import layers as L
 from tensorgrad import optimizers as O
 from tensorgrad.backend import backend_of, get_backend
 from tensorgrad.testing.arrays import to_numpy
@@ -371,7 +372,9 @@ def test_what_may_be_set_up():
     assert q.data == 0
 
 
-@pytest.mark.parametrize(("target", "kind"), [(3, "int"), ([np.ones(1)], "ndarray"), ("ab", "str")])
+@pytest.mark.parametrize(
+    ("target", "kind"), [(3, "int"), ([np.ones(1)], "ndarray"), ("ab", "str"), (Layer, "type")]
+)
 def test_what_may_not(target, kind):
     expected = f"SGD.setup: expected a Layer or a list of Variables; got {kind}"
     with pytest.raises(TypeError, match=message(expected)):
@@ -497,3 +500,15 @@ def test_a_gradient_that_is_no_variable():
             expected = f"{type(rule).__name__}.update: expected gradients that are Variables; got {kind}"
             with pytest.raises(TypeError, match=expected):
                 rule.setup([w]).update()
+
+
+def test_a_model_without_parameters():
+    class Hidden(Layer):
+        def __init__(self):
+            super().__init__()
+            self.layers = [L.Linear(2), L.Linear(1)]  # not found, as in a list of Python's
+
+    optimizer = O.SGD().setup(Hidden())
+    with pytest.raises(RuntimeError, match=r"SGD.update: Hidden has no parameters. .* in an L.LayerList"):
+        optimizer.update()
+    O.SGD().setup([]).update()

@@ -140,7 +140,7 @@ class Optimizer:
         return self
 
     def _checked(self, method: str, target: Any) -> Any:
-        if hasattr(target, "params"):
+        if hasattr(target, "params") and not isinstance(target, type):
             return target
         single = isinstance(target, Variable) or not isinstance(target, Iterable)
         target = [target] if single else list(target)
@@ -178,7 +178,7 @@ class Optimizer:
         Raises
         ------
         RuntimeError
-            If nothing was set up.
+            If nothing was set up, or what was has no parameters.
         TypeError
             If a gradient is no Variable.
         """
@@ -200,6 +200,11 @@ class Optimizer:
 
     def _update_with_hooks(self) -> None:
         every = self.params()
+        if not every and not isinstance(self.target, list | None):
+            raise RuntimeError(
+                f"{type(self).__name__}.update: {type(self.target).__name__} has no parameters. A layer "
+                "finds those of its attributes, and of layers in an L.LayerList; not in lists and dicts."
+            )
         if self._states:
             for gone in self._states.keys() - every:
                 del self._states[gone]
