@@ -324,6 +324,8 @@ def test_random_numbers_on_the_double(double, on_double, monkeypatch):
     one = double.normal((3,), np.float64)
     double.seed(5)
     assert (one == double.normal((3,), np.float64)).all()
+    double.seed(5)
+    assert (one == double.normal((3,), np.float64, 1)).all()  # every device has a generator of its own
 
 
 def test_what_people_read_on_the_double(double):

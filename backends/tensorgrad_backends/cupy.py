@@ -58,6 +58,7 @@ class CupyBackend(Backend):
             raise BackendUnavailableError(_no_device())
         self._counter = Counter()
         self._seeded = 0  # how often cuRAND got a new seed since `seed`
+        self._begins: tuple[int | None, set[int]] = None, set()  # its seed, and the devices that have it
         self._kernels = {**KERNELS, "dropout": self._counter.dropout}
 
     @property
@@ -135,7 +136,7 @@ class CupyBackend(Backend):
         return Program(function, self._counter)
 
     def seed(self, seed: int) -> None:
-        cupy.random.seed(seed)
+        self._begin_at(seed)
         self._counter.seed(seed)
         self._seeded = 0
 
@@ -152,11 +153,23 @@ class CupyBackend(Backend):
 
     def _seed_anew(self) -> None:
         text = f"{self._counter.state[0]} {self._seeded}".encode()
-        cupy.random.seed(int.from_bytes(blake2b(text, digest_size=4).digest()))
+        self._begin_at(int.from_bytes(blake2b(text, digest_size=4).digest()))
+
+    def _begin_at(self, seed: int) -> None:
+        self._begins = seed, set()
+        self._seed_device()
+
+    def _seed_device(self) -> None:
+        """Seed cuRAND on the current device. Each has a generator of its own; some are never used."""
+        (seed, devices), here = self._begins, cupy.cuda.runtime.getDevice()
+        if seed is not None and here not in devices:
+            cupy.random.seed(seed)
+            devices.add(here)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         steps = {"float16": 2048, "bfloat16": 256}.get(np.dtype(dtype).name)
         with _device(device):
+            self._seed_device()
             if steps is None:
                 return cupy.random.random_sample(shape, dtype=dtype)
             draws = cupy.random.random_sample(shape, dtype=cupy.float32)
@@ -165,6 +178,7 @@ class CupyBackend(Backend):
     def normal(self, shape: tuple[int, ...], dtype: Any, device: Any = None) -> Array:
         drawn = dtype if dtype in (cupy.float32, cupy.float64) else cupy.float32
         with _device(device):
+            self._seed_device()
             return cupy.random.standard_normal(shape, dtype=drawn).astype(dtype, copy=False)
 
     def synchronize(self) -> None:

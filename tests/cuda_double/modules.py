@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from collections import defaultdict
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType, SimpleNamespace
@@ -257,19 +258,19 @@ class RawModule:
 
 def _random(real: Any) -> ModuleType:
     module = _over("cupy.random", real, SimpleNamespace())  # all others are missing
-    state = np.random.RandomState(0)
+    states = defaultdict(lambda: np.random.RandomState(0))  # of each device
 
-    def drawn(draws, dtype):
+    def drawn(name, dtype, *args):
         refuse("calling cuRAND API during stream capture is currently unsupported", NotImplementedError)
-        return wrap(np.asarray(draws()).astype(dtype))
+        return wrap(np.asarray(getattr(states[Device().id], name)(*args)).astype(dtype))
 
     own = {
-        "random_sample": lambda size=None, dtype=float: drawn(lambda: state.random_sample(size), dtype),
-        "standard_normal": lambda size=None, dtype=float: drawn(lambda: state.standard_normal(size), dtype),
+        "random_sample": lambda size=None, dtype=float: drawn("random_sample", dtype, size),
+        "standard_normal": lambda size=None, dtype=float: drawn("standard_normal", dtype, size),
         "randint": lambda low, high=None, size=None, dtype="l": drawn(
-            lambda: state.randint(low, high, size, dtype), dtype
+            "randint", dtype, low, high, size, dtype
         ),
-        "seed": state.seed,
+        "seed": lambda seed=None: states[Device().id].seed(seed),
     }
     for name, function in own.items():
         setattr(module, name, checked(getattr(real, name, None), function))
