@@ -300,8 +300,9 @@ def memory_info() -> dict[str, int]:
     Returns
     -------
     dict
-        ``used`` by arrays, ``held`` by CuPy's pool (the used ones included), ``free`` and ``total`` on
-        the device.
+        ``used`` by arrays, ``held`` by CuPy's pool (the used ones included), the ``peak`` of what was used
+        since the innermost `memory_peak` that is open began (without one: what is used now), ``free`` and
+        ``total`` on the device.
 
     Raises
     ------
@@ -313,7 +314,7 @@ def memory_info() -> dict[str, int]:
     .. skip: next if(not tg.cuda.gpu_enable, reason="needs a GPU")
 
     >>> sorted(tg.cuda.memory_info())
-    ['free', 'held', 'total', 'used']
+    ['free', 'held', 'peak', 'total', 'used']
     """
     return _gpu().memory_info()
 

@@ -330,7 +330,7 @@ def test_random_numbers_on_the_double(double, on_double, monkeypatch):
 
 def test_what_people_read_on_the_double(double):
     assert double.devices() == ["cuda:0 (Double 0)", "cuda:1 (Double 1)"]
-    assert double.memory_info() == {"used": 10, "held": 20, "free": 30, "total": 40}
+    assert double.memory_info() == {"used": 10, "held": 20, "peak": 10, "free": 30, "total": 40}
     assert double.module is sys.modules["cupy"]
     assert double.special("erf") is not None
     assert double.special("no_such_function") is None
@@ -360,11 +360,14 @@ def test_memory_on_the_double(as_cupy):
         hook.told("free_postprocess", 100)
         with cuda.memory_peak() as within:
             hook.told("malloc_postprocess", 50)
+            assert cuda.memory_info()["peak"] == 60
         assert within == {"peak": 60}
+        assert cuda.memory_info()["peak"] == 110
         hook.told("malloc_postprocess", 1000, mem_ptr=0)  # as CuPy tells of memory that it could not get
         assert memory == {"peak": 110}
     hook.told("malloc_postprocess", 1000)
     assert memory == {"peak": 110}
+    assert cuda.memory_info()["peak"] == 10
 
 
 def test_streams_and_events_on_the_double(as_cupy):

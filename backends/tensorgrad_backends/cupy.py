@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import blake2b
 from typing import Any
 
@@ -201,11 +202,13 @@ class CupyBackend(Backend):
         cupy.cuda.nvtx.RangePop()
 
     def memory_info(self) -> dict[str, int]:
-        pool = cupy.get_default_memory_pool()
+        pool, measured = cupy.get_default_memory_pool(), _MEASURED.get()
         free, total = cupy.cuda.runtime.memGetInfo()
+        used = pool.used_bytes()
         return {
-            "used": pool.used_bytes(),
+            "used": used,
             "held": pool.total_bytes(),
+            "peak": used if measured is None else measured.found["peak"],
             "free": free,
             "total": total,
         }
@@ -214,8 +217,12 @@ class CupyBackend(Backend):
     def memory_peak(self) -> Iterator[dict[str, int]]:
         """A dict whose ``peak`` becomes the most bytes that this thread's arrays took within the ``with``."""
         peak = _Peak(cupy.get_default_memory_pool().used_bytes())
-        with peak:
-            yield peak.found
+        token = _MEASURED.set(peak)
+        try:
+            with peak:
+                yield peak.found
+        finally:
+            _MEASURED.reset(token)
 
     def allow_tf32(self, allowed: bool) -> None:
         """Whether products of float32 may be of TF32: 10 bits of mantissa, on tensor cores."""
@@ -247,6 +254,10 @@ class _Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]  # a class without type
 
     def free_postprocess(self, **sizes: Any) -> None:
         self.used -= sizes["mem_size"]
+
+
+_MEASURED: ContextVar[_Peak | None] = ContextVar("tensorgrad.measured", default=None)
+"""Of the innermost `memory_peak` that is open."""
 
 
 _ATOMIC = frozenset(map(np.dtype, ("f2", "f4", "f8", "i4", "u4", "u8")))
