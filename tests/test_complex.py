@@ -9,6 +9,7 @@ import tensorgrad as tg
 import tensorgrad.functions as F
 from tensorgrad import Variable
 from tensorgrad.backend import get_backend
+from tensorgrad.testing import assert_close
 
 EPS = 1e-6
 
@@ -175,3 +176,23 @@ def test_torch_has_the_same_convention(name):
     F.sum(F.real(getattr(F, name)(x) * C)).backward()
     (getattr(torch, names.get(name, name))(z) * torch.tensor(C)).real.sum().backward()
     np.testing.assert_allclose(x.grad.data, z.grad.numpy(), rtol=1e-12)
+
+
+def test_powers_with_another_kind_of_base(backend):
+    """The logarithm of the base is complex where the power is, and not cut to the dtype of the exponent."""
+    z = np.array([0.5 + 1j, -0.3j])
+    base = np.array([-0.8, 2.5])
+    x = Variable(backend.from_numpy(z))
+    F.sum(F.real(Variable(backend.from_numpy(base)) ** x)).backward()
+    power = base.astype(complex) ** z
+    assert_close(x.grad, np.conj(power * np.log(base.astype(complex))), rtol=1e-12)
+    x = Variable(backend.from_numpy(np.array([0.5, -1.5])))
+    F.sum(F.real((1 - 2j) ** x)).backward()
+    power = (1 - 2j) ** np.array([0.5, -1.5])
+    assert_close(x.grad, np.real(power * np.log(1 - 2j)), rtol=1e-12)
+
+
+def test_a_number_to_the_power_of_integers():
+    x = Variable(np.array([2, 3]))
+    F.sum(2.5**x).backward()
+    assert_close(x.grad, 2.5 ** np.array([2, 3]) * np.log(2.5), rtol=1e-12)

@@ -115,7 +115,9 @@ class Pow(Op):
                 gx0 = gy * (x1 * x0**lower)
         if to1:
             if isinstance(x0, int | float | complex):
-                x0 = xp.full_like(x1, x0)
+                x0 = xp.full_like(y, x0)
+            elif self.backend.is_complex(y.dtype):  # the logarithm of a negative number is complex there
+                x0 = xp.astype(x0, y.dtype)
             zero = x0 == 0
             log = xp.log(xp.where(zero, xp.ones_like(x0), x0))
             gx1 = gy * (y * log)
