@@ -62,7 +62,9 @@ def positions(backend: Backend, shape: tuple[int, ...], index: tuple[Array, ...]
     stride = size
     for n, array in reversed(list(zip(shape, index, strict=False))):
         if bool(xp.any(array < -n)) or bool(xp.any(array >= n)):
-            raise IndexError(f"get_item: an index is out of bounds for an axis of length {n}")
+            low, high = int(xp.min(array)), int(xp.max(array))
+            worst = high if high >= n else low
+            raise IndexError(f"get_item: index {worst} is out of bounds for an axis of length {n}")
         array = xp.astype(array, places.dtype)  # noqa: PLW2901  # wide enough for the product
         array = xp.where(array < 0, array + n, array) * stride  # noqa: PLW2901
         places = xp.reshape(array, (*array.shape, *(1,) * len(rows))) + places
