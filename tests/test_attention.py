@@ -131,6 +131,22 @@ def test_dropout_of_weights_only_in_training():
             "scaled_dot_product_attention: expected one key or more; got k of shape (0, 3)",
         ),
         (
+            lambda: F.scaled_dot_product_attention(*[np.ones((2, 3))] * 3, np.ones((2, 2), np.int64)),
+            TypeError,
+            (
+                "scaled_dot_product_attention: expected a mask of truth values, or of floating numbers to "
+                "add; got int64. Convert one of 0 and 1 by astype(bool)."
+            ),
+        ),
+        (
+            lambda: F.scaled_dot_product_attention(*[np.ones((2, 3))] * 3, np.ones((2, 4), bool)),
+            ValueError,
+            (
+                "scaled_dot_product_attention: expected a mask that broadcasts to (..., 2, 2), "
+                "queries and keys; got (2, 4)"
+            ),
+        ),
+        (
             lambda: L.MultiHeadAttention(8, 3),
             ValueError,
             "MultiHeadAttention: expected n_heads that divide size 8; got 3",

@@ -60,6 +60,11 @@ def test_the_layers_of_an_mlp():
     assert isinstance(model, Layer)
 
 
+def test_an_mlp_of_one_number_is_refused():
+    with pytest.raises(TypeError, match=message("MLP: expected a tuple of output sizes; got int")):
+        M.MLP(3)
+
+
 def test_an_mlp_of_nothing_is_refused():
     expected = "MLP: expected at least one output size; got none"
     with pytest.raises(ValueError, match=message(expected)):

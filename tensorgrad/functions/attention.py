@@ -154,7 +154,7 @@ def scaled_dot_product_attention(
     ValueError
         If the shapes do not go together, or `dropout_ratio` is outside [0, 1].
     TypeError
-        If `q` is not real floating.
+        If `q` is not real floating, or `mask` neither of truth values nor of floating numbers.
 
     References
     ----------
@@ -187,6 +187,22 @@ def scaled_dot_product_attention(
             f"{name}: expected a mask of {owner_of(name, q).name}, the library of q; got {owner.name}. "
             "Nothing is moved silently: use v.to(name) on one of them."
         )
+    if mask is not None:
+        _check_mask(name, truth, sq[-2], sk[-2])
     if mask is None or is_mask(truth):
         return Attention(scale, causal, ratio, truth)(q, k, v)  # type: ignore[no-any-return]
     return Attention(scale, causal, ratio, None)(q, k, v, mask)  # type: ignore[no-any-return]
+
+
+def _check_mask(name: str, mask: Any, n_queries: int, n_keys: int) -> None:
+    if not owner_of(name, mask).xp.isdtype(mask.dtype, ("bool", "real floating")):
+        raise TypeError(
+            f"{name}: expected a mask of truth values, or of floating numbers to add; got {mask.dtype}. "
+            "Convert one of 0 and 1 by astype(bool)."
+        )
+    last = (1, 1, *mask.shape)[-2:]
+    if last[0] not in (1, n_queries) or last[1] not in (1, n_keys):
+        raise ValueError(
+            f"{name}: expected a mask that broadcasts to (..., {n_queries}, {n_keys}), queries and keys; "
+            f"got {tuple(mask.shape)}"
+        )

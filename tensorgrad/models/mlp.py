@@ -38,6 +38,8 @@ class MLP(Model):
 
     def __init__(self, fc_output_sizes: Sequence[int], activation: Callable[..., Any] = F.sigmoid) -> None:
         super().__init__()
+        if not hasattr(fc_output_sizes, "__len__"):
+            raise TypeError(f"MLP: expected a tuple of output sizes; got {type(fc_output_sizes).__name__}")
         if len(fc_output_sizes) == 0:
             raise ValueError("MLP: expected at least one output size; got none")
         self.activation = activation
