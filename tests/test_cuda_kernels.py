@@ -7,6 +7,7 @@ a kernel runs on the host: its threads in rising order, and in falling order, si
 from __future__ import annotations
 
 import os
+import weakref
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -468,6 +469,27 @@ def test_clipping_by_the_common_norm(highest, dtype, launched):
         np.testing.assert_allclose(g, w, rtol=2e-5 if dtype == "float32" else 1e-12, atol=1e-6)
     if launched is not None:
         assert [launched.count(name) for name in ("squares", "clip_rate", "scaled", "sgd")] == [3] * 4
+
+
+@on_cupy
+@pytest.mark.cuda
+def test_clipped_gradients_are_never_all_there_twice(launched, monkeypatch):
+    """They come a few at a time, and those that they replace are let go meanwhile."""
+    from tensorgrad_backends.cuda_kernels import optimizers
+
+    monkeypatch.setattr(optimizers, "_GROUP", 200)
+    backend = get_backend("cupy")
+    gs = [np.full(n, n, np.float64) for n in (10, 10, 40, 5)]  # 80, 80, 320 and 40 bytes
+    given = [backend.from_numpy(g) for g in gs]
+    gone = [weakref.ref(g) for g in given]
+    clipped = backend.kernel("clip_by_norm")(given, 1.0)
+    del given
+    norm = np.sqrt(sum((g * g).sum() for g in gs))
+    for i, (y, g) in enumerate(zip(clipped, gs, strict=True)):
+        assert [ref() is None for ref in gone] == [j < (2, 2, 3, 4)[i] for j in range(4)]
+        np.testing.assert_allclose(backend.to_numpy(y), g / (norm + 1e-6))
+    if launched is not None:
+        assert launched.count("scaled") == 3
 
 
 @on_cupy

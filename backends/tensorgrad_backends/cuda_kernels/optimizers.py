@@ -6,6 +6,7 @@ that is to be changed does not lie in memory row by row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cupy
@@ -17,6 +18,7 @@ from tensorgrad_backends.cuda_kernels.launching import computed_in, dense, launc
 
 _CHUNK = 8192  # as in optimizers.cu
 _THREADS = 256
+_GROUP = 1 << 26  # bytes of gradients that are scaled at once
 
 
 def _table(*columns: list[Array]) -> tuple[Array, int]:
@@ -103,7 +105,7 @@ def adam(  # noqa: PLR0917  # lists, then numbers
     return _launch("adam", columns, rate, eps, beta1, beta2, decay, corrected)
 
 
-def clip_by_norm(gs: list[Array], highest: float) -> list[Array] | None:
+def clip_by_norm(gs: list[Array], highest: float) -> Iterator[Array] | None:
     """The gradients, scaled so that their common norm is at most `highest`; nothing leaves the device."""
     if not _served([], gs):
         return None
@@ -113,10 +115,21 @@ def clip_by_norm(gs: list[Array], highest: float) -> list[Array] | None:
     sums, rate = cupy.empty(blocks, real), cupy.empty(1, real)
     launch("optimizers", "squares", dtype, blocks, _THREADS, table, len(gs), sums)
     launch("optimizers", "clip_rate", dtype, 1, 1024, sums, blocks, highest, rate)
-    ys = [cupy.empty(g.shape, g.dtype) for g in gs]
-    table, blocks = _table(gs, ys)
-    launch("optimizers", "scaled", dtype, blocks, _THREADS, table, len(gs), rate)
-    return ys
+    return _scaled(gs, rate)
+
+
+def _scaled(gs: list[Array], rate: Array) -> Iterator[Array]:
+    """Each gradient times the rate. Those of one launch are let go before the next: few are there twice."""
+    dtype = gs[0].dtype
+    while gs:
+        ends = np.cumsum([g.nbytes for g in gs])
+        count = max(1, int(np.searchsorted(ends, _GROUP, side="right")))
+        group, gs = gs[:count], gs[count:]
+        ys = [cupy.empty(g.shape, g.dtype) for g in group]
+        table, blocks = _table(group, ys)
+        launch("optimizers", "scaled", dtype, blocks, _THREADS, table, count, rate)
+        del group
+        yield from ys
 
 
 KERNELS = {"sgd": sgd, "momentum_sgd": momentum_sgd, "adam": adam, "clip_by_norm": clip_by_norm}
