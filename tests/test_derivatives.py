@@ -8,7 +8,7 @@ import pytest
 import tensorgrad as tg
 import tensorgrad.functions as F
 from tensorgrad import Variable
-from tensorgrad.backend import BY_TYPE, backend_of
+from tensorgrad.backend import BY_TYPE, backend_of, get_backend
 from tensorgrad.testing import assert_close
 
 
@@ -153,8 +153,9 @@ def test_jvp(backend):
 
 def test_numbers_and_lists_as_directions(backend):
     x = array(backend, X)
-    (g,) = tg.vjp(cubes, x)[1](2.0)
-    close(backend, g, 6 * X**2)
+    for number in (2.0, np.float64(2.0)):
+        (g,) = tg.vjp(cubes, x)[1](number)
+        close(backend, g, 6 * X**2)
     _, along = tg.jvp(F.sin, (x,), ([1, 0, 2.5],))
     close(backend, along, np.cos(X) * [1.0, 0.0, 2.5])
     (product,) = tg.hvp(lambda x: x**3, [array(backend, 2.0)], [1.0])
@@ -305,6 +306,16 @@ class TestErrors:
                 transform(cubes, (X,), X)
             with pytest.raises(ValueError, match=rf"{name}: expected one tangent for each of 1 primals"):
                 transform(cubes, (X,), (X, X))
+
+    def test_directions_of_another_library(self):
+        other = get_backend("array_api_strict").from_numpy(X)
+        for call in (lambda: tg.jvp(F.sin, (X,), (other,)), lambda: tg.vjp(F.sin, X)[1](other)):
+            with pytest.raises(TypeError, match=r"cotangent of numpy, .* got one of array_api_strict"):
+                call()
+
+    def test_has_aux_wants_a_pair(self):
+        with pytest.raises(TypeError, match=r"expected a function that returns \(value, aux\); got Var"):
+            tg.grad(cubes, has_aux=True)(X)
 
     def test_jvp_shape(self):
         with pytest.raises(ValueError, match=r"shape \(3,\); got \(2,\)"):

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
 
+from tensorgrad.backend import backend_of
 from tensorgrad.core import Op, Variable, as_array, as_variable, using_config
 from tensorgrad.core.engine import gradients as _gradients
 from tensorgrad.core.tree import tree_leaves, tree_map
@@ -92,6 +93,10 @@ class Linearization:
             for i, x in zip(positions, self.inputs, strict=True):
                 filled[i] = tree_map(Identity(), x)  # another handle: the function may change it in place
             result = function(*filled, **kwargs)
+        if has_aux and not (isinstance(result, tuple | list) and len(result) == 2):
+            raise TypeError(
+                f"has_aux: expected a function that returns (value, aux); got {type(result).__name__}"
+            )
         value, aux = result if has_aux else (result, None)
         self.aux: Any = aux
         self.value = tree_map(as_variable, value)
@@ -258,8 +263,14 @@ def vjp(function: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any
 def _direction(value: Any, given: Any) -> Any:
     """A tangent or cotangent as an array, or the error that says that it has not the shape of the value."""
     v = as_variable(value)
-    if not hasattr(given, "shape"):  # a number or lists
+    if isinstance(given, Number) or not hasattr(given, "shape"):  # a number, or lists
         given = v.backend.xp.asarray(given, dtype=v.dtype, device=v.device)
+    owner = backend_of(as_array(given))
+    if owner is not v.backend:
+        raise TypeError(
+            f"expected a tangent or cotangent of {v.backend.name}, the library of the value; got one of "
+            f"{owner.name if owner else type(given).__name__}"
+        )
     if v.shape != tuple(given.shape):
         raise ValueError(f"expected a tangent or cotangent of shape {v.shape}; got {tuple(given.shape)}")
     return given
