@@ -269,6 +269,11 @@ def test_gradients_of_linear():
     check_gradients(call, [np.random.randn(4, 2), layer.W.data, np.random.randn(3)], order=2)
 
 
+def test_an_input_size_is_no_nobias():
+    with pytest.raises(TypeError, match=r"Linear: expected nobias as a bool; got 4. .*in_size=..."):
+        L.Linear(3, 4)  # (in, out), as PyTorch has it
+
+
 def test_linear_of_a_number_is_refused():
     layer = L.Linear(3)
     expected = "Linear: expected x of shape (..., in_size); got a 0-d array"

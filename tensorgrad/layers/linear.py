@@ -68,6 +68,11 @@ class Linear(Layer):
         initial_b: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(nobias, bool):
+            raise TypeError(
+                f"Linear: expected nobias as a bool; got {nobias!r}. "
+                "The input size need not be given; Linear(out_size, in_size=...) fixes it."
+            )
         self.out_size = out_size
         self.dtype = dtype
         self.initial_W = initial_W or LeCunNormal()
