@@ -469,3 +469,40 @@ def test_the_samples_are_drawn_alike_on_every_backend(backend):
     sample = tg.core.sample.Sample(tg.core.sample.Real((2, 3)), tg.core.sample.Ints((4,), 3))
     for ours, numpys in zip(make_arrays(sample, backend), make_arrays(sample), strict=True):
         assert_close(ours, numpys, rtol=0, atol=0)
+
+
+@pytest.mark.skipif("jax" not in BACKENDS, reason="JAX is not under test")
+def test_nothing_looks_at_values_while_jax_traces():
+    """Every op and its backward, at a sample each, with indices and labels traced as well."""
+    jax = pytest.importorskip("jax")
+    backend = get_backend("jax")
+    firsts = {name: (name, n) for name, n in reversed(CASES)} | {
+        name: (name, n) for name, n in reversed(DIFFERENTIABLE)
+    }
+    assert len(firsts) > 250
+    for name, number in firsts.values():
+        args: list[Any] = arguments(name, number, backend)
+        given: list[Any] = []
+        mapped(given.append, args)
+
+        def traced(arrays, name=name, number=number, args=args):
+            left, leaves = iter(arrays), []
+
+            def placed(original):
+                array = next(left)
+                if not isinstance(original, Variable):
+                    return array
+                leaves.append(Variable(array, requires_grad=original.requires_grad))
+                return leaves[-1]
+
+            ys = call(name, number, mapped(placed, args))
+            for y in ys:
+                if isinstance(y, Variable) and y.requires_grad:
+                    y.backward(retain_graph=True)
+            grads = [v.grad.data for v in leaves if v.grad is not None]
+            return [y.data if isinstance(y, Variable) else y for y in ys], grads
+
+        try:
+            jax.make_jaxpr(traced)([x.data if isinstance(x, Variable) else x for x in given])
+        except jax.errors.JAXTypeError as error:
+            pytest.fail(f"{name}, sample {number}: {error}")

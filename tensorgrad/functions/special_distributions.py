@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tensorgrad.backend import Array, backend_of
@@ -22,12 +24,12 @@ from tensorgrad.functions.special_incomplete import (
 from tensorgrad.functions.special_parameters import stdtr_in_df
 
 
-def stdtr_by_formula(xp: Any, df: Array, t: Array) -> Array:
+def stdtr_by_formula(xp: Any, df: Array, t: Array, beta: Callable[..., Array] = betainc_by_formula) -> Array:
     """Half of ``betainc(df/2, 1/2, df / (df + t**2))`` in the tail of t's side."""
     ones = xp.ones_like(df * t)
     df, t = df * ones, t * ones
     square = t * t
-    tail = 0.5 * betainc_by_formula(xp, 0.5 * df, 0.5 * ones, df / (df + square))
+    tail = 0.5 * beta(xp, 0.5 * df, 0.5 * ones, df / (df + square))
     tail = xp.where(xp.isinf(square) & (df > 0.0) & ~xp.isinf(df), xp.zeros_like(tail), tail)
     return xp.where(t < 0.0, tail, 1.0 - tail)
 
@@ -39,7 +41,10 @@ class Stdtr(Op):
     fresh = True
 
     def forward(self, df: Array, t: Array) -> Array:
-        return evaluate(self, "stdtr", stdtr_by_formula, df, t)
+        return evaluate(self, "stdtr", partial(stdtr_by_formula, beta=self._betainc), df, t)
+
+    def _betainc(self, _: Any, *xs: Array) -> Array:
+        return evaluate(self, "betainc", betainc_by_formula, *xs)
 
     def backward(self, gy: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
         xp = self.xp
