@@ -11,6 +11,8 @@ import tensorgrad as tg
 from tensorgrad import functions as F
 from tensorgrad import layers as L
 from tensorgrad import optimizers as O
+from tensorgrad.backend import get_backend
+from under_test import BACKENDS
 
 
 class CNN(tg.Model):
@@ -204,3 +206,30 @@ def test_what_a_replay_would_not_repeat_is_not_captured(backend, name):
         if name == "EMA.update":
             found[-1] += [float(backend.to_numpy(a).sum()) for a in average._averages.values()]
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
+@pytest.mark.skipif("jax" not in BACKENDS, reason="JAX is not under test")
+def test_a_step_of_every_model_traces_under_jit():
+    """Forward, backward, clipping and update: traced alone, since to compile them takes minutes."""
+    from test_cuda_steps import MODELS as EXAMPLES
+    from test_cuda_steps import step as of
+
+    jax = pytest.importorskip("jax")
+    backend = get_backend("jax")
+    for name, (make, x, t) in EXAMPLES.items():
+        model = make()
+        with tg.no_grad():
+            model(x[:, :1] if name.startswith("NStep") else x)  # sizes that were left open
+        model.to("jax")
+        params = [p for p in model.params() if p.data is not None]
+
+        def traced(arrays, x, t, model=model, params=params):
+            optimizer = O.Adam().setup(model)
+            optimizer.add_hook(O.ClipGrad(0.5))
+            for p, array in zip(params, arrays, strict=True):
+                p.data = array
+            return of(model, optimizer, x, t).data, [p.data for p in params]
+
+        before = [p.data for p in params]
+        _, after = jax.eval_shape(traced, before, backend.from_numpy(x), backend.from_numpy(t))
+        assert [(a.shape, a.dtype) for a in after] == [(a.shape, a.dtype) for a in before], name
