@@ -157,4 +157,4 @@ def _finfo(type: Any, /) -> Any:
         return array_api_compat.cupy.finfo(dtype)
     import ml_dtypes  # noqa: PLC0415  # it is there: it has the type
 
-    return ml_dtypes.finfo(BFLOAT16)  # type: ignore[no-untyped-call]
+    return ml_dtypes.finfo(BFLOAT16)
