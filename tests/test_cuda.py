@@ -417,6 +417,18 @@ def test_copies_ahead_are_in_order_on_the_double(as_cupy):
 
 
 @needs_compiler
+def test_an_old_device_adds_no_halves_atomically(double, monkeypatch):
+    base, rows, values = np.zeros((2, 3)), np.array([1, 1, 0]), np.ones((3, 3))
+    monkeypatch.setattr(Device, "compute_capability", "61")
+    for dtype, launches in ((np.float16, 0), (np.float32, 1)):
+        modules.LAUNCHED.clear()
+        table = double.from_numpy(base.astype(dtype))
+        got = double.scatter_add(table, double.from_numpy(rows), double.from_numpy(values.astype(dtype)))
+        np.testing.assert_array_equal(got.get(), [[1] * 3, [2] * 3])
+        assert len(modules.LAUNCHED) == launches
+
+
+@needs_compiler
 def test_kernels_leave_arrays_on_other_devices_alone(double):
     """CuPy passes any address to a kernel: one of another device would be an illegal access."""
     x, labels = np.ones((2, 3)), np.zeros(2, np.int64)

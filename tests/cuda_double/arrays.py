@@ -52,6 +52,7 @@ class Device:
     """CuPy's Device: remembers which is current."""
 
     current: ClassVar[list[int]] = [0]
+    compute_capability = "90"
 
     def __init__(self, device: Any = None) -> None:
         self.id = Device.current[-1] if device is None else getattr(device, "id", device)
