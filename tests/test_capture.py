@@ -138,6 +138,48 @@ def test_several_results(backend):
         assert (y.shape, same.shape) == ((3, 2), (3, 4))
 
 
+@pytest.mark.parametrize("kind", [None, dict, list])
+def test_a_step_that_returns_nothing_or_something_else(backend, kind):
+    model = tg.models.MLP((2,)).to(backend.name)
+    results = {None: lambda y: None, dict: lambda y: {"y": y}, list: lambda y: [y]}
+    step = tg.tools.capture(lambda x: results[kind](model(x)), model)
+    x = backend.from_numpy(np.ones((3, 4), np.float32))
+    warned = nullcontext()
+    if backend.compiles and kind is not None:
+        warned = pytest.warns(
+            UserWarning, match=f"it returns {kind.__name__}; expected a Variable, an array or"
+        )
+    with warned:
+        assert {type(step(x)) for _ in range(3)} == {type(results[kind](x))}
+
+
+def test_an_error_leaves_the_model_as_it_was(backend):
+    """JAX traces a step with arrays that have no values in the place of the weights."""
+    model = tg.models.MLP((2,)).to(backend.name)
+    optimizer = O.MomentumSGD(0.1).setup(model)
+    calls = []
+
+    def step(x):
+        model.cleargrads()
+        F.sum(model(x)).backward()
+        optimizer.update()
+        calls.append(1)
+        if len(calls) > 2:
+            raise ZeroDivisionError("as expected")
+
+    step, x = tg.tools.capture(step, model, optimizer), backend.from_numpy(np.ones((3, 4), np.float32))
+    step(x)
+    step(x)
+    if backend.compiles:
+        before = [backend.to_numpy(p.data).copy() for p in model.params()]
+        with pytest.raises(ZeroDivisionError, match="as expected"):
+            step(x)
+        for p, values in zip(model.params(), before, strict=True):
+            np.testing.assert_array_equal(backend.to_numpy(p.data), values)
+            assert p.grad is None
+        assert {state["t"] for state in optimizer._states.values() if "t" in state} <= {2}
+
+
 def test_a_step_that_looks_at_values_runs_as_it_is(backend):
     model = tg.models.MLP((2,)).to(backend.name)
     calls = []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod
 
-from tensorgrad.backend import Array, Backend, CannotCompileError
+from tensorgrad.backend import Array, Backend, CannotCompileError, is_array
 from tensorgrad.core import Variable
 from tensorgrad.core.capturing import capturing
 from tensorgrad.core.variable import as_array
@@ -28,7 +28,7 @@ class capture:  # noqa: N801  # used like a function
     ----------
     step : callable
         ``step(*arrays)``: forward, backward and update. It may not look at values, and returns a Variable, an
-        array, or a tuple of them.
+        array, a tuple of them, or nothing.
     model : Layer
     optimizer : Optimizer, optional
         Set up with `model`.
@@ -82,7 +82,7 @@ class capture:  # noqa: N801  # used like a function
         self.why_not: str | None = None
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._seen = -1
-        self._single = True
+        self._form: type = Variable
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the step."""
@@ -99,18 +99,20 @@ class capture:  # noqa: N801  # used like a function
             if key not in self._programs:
                 self._programs[key] = backend.compiled(_weakly(self._traced))
             after, outputs = self._programs[key](before, self._done(), *arrays)
-        except CannotCompileError as error:
-            self.why_not = str(error)
+        except Exception as error:
             self._put(places, before)
             self._set(counts, 0)
             self.model.cleargrads()
+            if not isinstance(error, CannotCompileError):
+                raise
+            self.why_not = str(error)
             if backend.compiles:
                 warnings.warn(f"capture: the step runs as it is: {error}", stacklevel=2)
             return self.step(*inputs)
         self._put(places, after)
         self._set(counts, 1)
-        made = [Variable(y, requires_grad=False) for y in outputs]
-        return made[0] if self._single else tuple(made)
+        made = tuple(Variable(y, requires_grad=False) for y in outputs)
+        return made if self._form is tuple else made[0] if made else None
 
     def _traced(self, arrays: list[Array], done: Any, *inputs: Array) -> tuple[list[Array], list[Array]]:
         """The step as a function of all that it reads; runs while the library traces it."""
@@ -124,12 +126,16 @@ class capture:  # noqa: N801  # used like a function
         finally:
             if self.optimizer is not None:
                 del self.optimizer.replayed
-        self._single = not isinstance(outputs, tuple)
+        self._form = type(outputs)
+        given = outputs if isinstance(outputs, tuple) else () if outputs is None else (outputs,)
+        if not all(isinstance(y, Variable) or is_array(y) for y in given):
+            kinds = " and ".join(sorted({type(y).__name__ for y in given}))
+            raise CannotCompileError(f"it returns {kinds}; expected a Variable, an array or a tuple of them")
         self.model.cleargrads()
         if len(self._places()) != len(places):
             raise CannotCompileError("it makes weights or state that were not there before")
         after = [holder[name] for holder, name in places]
-        return after, [as_array(y) for y in (outputs if isinstance(outputs, tuple) else (outputs,))]
+        return after, [as_array(y) for y in given]
 
     # -- what the step reads and changes ---------------------------------------------------------
 
