@@ -283,6 +283,7 @@ def test_there_and_back_on_the_double(double, dtype):
     back = double.to_numpy(there)
     assert type(back) is np.ndarray
     np.testing.assert_array_equal(back, array)
+    assert double.from_numpy(np.asfortranarray(array)).flags.c_contiguous
     twin = double.copy(there)
     twin[:] = 0
     np.testing.assert_array_equal(double.to_numpy(there), array)

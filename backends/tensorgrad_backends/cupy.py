@@ -70,7 +70,7 @@ class CupyBackend(Backend):
 
     def from_numpy(self, array: np.ndarray[Any, Any], device: Any = None) -> Array:
         with _device(device):
-            return cupy.array(native(array))
+            return cupy.array(native(array), order="C")  # dense, as the kernels want weights that were turned
 
     sends_ahead = True
 
