@@ -76,9 +76,7 @@ def training(name, optimizer, backend, captured):
     return [float(backend.to_numpy(run(*given).data)) for _ in range(6)], run, model, optimizer
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("MLP", O.SGD), ("MLP", O.Adam), ("CNN", O.SGD), ("CNN", O.Adam), ("LSTM", O.Adam)]
-)
+@pytest.mark.parametrize(("name", "kind"), [("MLP", O.Adam), ("CNN", O.Adam), ("LSTM", O.Adam)])
 def test_a_captured_step_gives_the_same_numbers(backend, name, kind):
     want, _, model, kept = training(name, kind(0.01), backend, False)
     got, step, captured, state = training(name, kind(0.01), backend, True)
@@ -209,9 +207,9 @@ def training_with(name, model, optimizer):
     average, schedule = O.EMA(model, 0.5), O.StepLR(optimizer, 1)
     wrapped = O.Accumulate(optimizer, 2)
 
-    def step(x, t):
+    def step(x):
         model.cleargrads()
-        loss = F.softmax_cross_entropy(model(x), t)
+        loss = F.sum(model.w * model.w * x)
         loss.backward()
         if name == "Accumulate.update":
             wrapped.update()
@@ -228,13 +226,12 @@ def training_with(name, model, optimizer):
 
 @pytest.mark.parametrize("name", ["EMA.update", "StepLR.step", "Accumulate.update", "LBFGS.update"])
 def test_what_a_replay_would_not_repeat_is_not_captured(backend, name):
-    make, x = MODELS["MLP"]
-    given = backend.from_numpy(x.astype(np.float32)), backend.from_numpy(LABELS)
+    x = backend.from_numpy(np.array([1.0, 2.0], np.float32))
     found = []
     for captured in (False, True):
-        np.random.seed(0)  # noqa: NPY002  # weights are drawn as in the book
-        model = make().to(backend.name)
-        rule = O.LBFGS() if name == "LBFGS.update" else O.SGD(0.5)
+        model = tg.Model()
+        model.w = tg.Parameter(backend.from_numpy(np.array([0.5, -1.0], np.float32)))
+        rule = O.LBFGS() if name == "LBFGS.update" else O.SGD(0.1)
         step, optimizer, average = training_with(name, model, rule)
         run = tg.tools.capture(step, model, optimizer) if captured else step
         warned = nullcontext()
@@ -243,7 +240,7 @@ def test_what_a_replay_would_not_repeat_is_not_captured(backend, name):
                 UserWarning, match=f"replay would leave out what {name} keeps; call it after"
             )
         with warned:
-            losses = [run(*given) for _ in range(5)]
+            losses = [run(x) for _ in range(5)]
         found.append([float(backend.to_numpy(loss.data)) for loss in losses])
         if name == "EMA.update":
             found[-1] += [float(backend.to_numpy(a).sum()) for a in average._averages.values()]
