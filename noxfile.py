@@ -62,8 +62,8 @@ ONE_PRECISION = ["-k", "not (test_forward and float32) and not test_gradients_in
 
 # What starts programs, trains, or looks at our own code is run on one version of NumPy.
 ALIKE_ON_EVERY_NUMPY = (
-    *("book_checkout", "book_names", "callbacks", "conftest", "cuda", "demo", "dezero", "downloads"),
-    *("examples", "examples_training", "import", "mpi_faults", "op_coverage", "report"),
+    *("book_checkout", "book_names", "callbacks", "conftest", "cuda", "cuda_backend", "demo", "dezero"),
+    *("downloads", "examples", "examples_training", "import", "mpi_faults", "op_coverage", "report"),
     *("step_counts", "third_party_backend", "tutorial"),
 )
 

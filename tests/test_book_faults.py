@@ -92,9 +92,9 @@ TESTS = {
         test_book_faults.py::test_fault_18_all_but_pictures_works_without_matplotlib_and_pil
         test_book_faults.py::test_fault_18_a_backward_takes_as_many_calls_as_there_are_nodes""",
     19: """CuPy's scatter_add is gone; index arrays are built on the host; kernels are rebuilt per call
-        test_cuda.py::test_the_names_of_cupy_exist
-        test_cuda.py::test_scatter_add_on_the_double
-        test_cuda.py::test_scatter_add_on_the_gpu
+        test_cuda_names.py::test_the_names_of_cupy_exist
+        test_cuda_backend.py::test_scatter_add_on_the_double
+        test_cuda_device.py::test_scatter_add_on_the_gpu
         test_cuda_kernels.py::test_embedding_scatter
         test_cuda_kernels.py::test_pooling
         test_book_faults.py::test_fault_19_every_kernel_is_compiled_once""",
