@@ -341,6 +341,13 @@ def test_the_shortest_solution_of_least_squares(backend):
     assert_close(on(backend, a).T @ residual, np.zeros(3), atol=1e-12)
 
 
+def test_pinv_of_integers_is_refused(backend):
+    x = backend.from_numpy(np.array([[1, 2], [3, 4]]))
+    for f in (F.pinv, lambda x: F.lstsq(x, x)):
+        with pytest.raises(TypeError, match=r"^pinv: expected a floating dtype; got .*int64"):
+            f(x)
+
+
 def test_pinv_along_matrices_of_the_same_rank():
     check_gradients(lambda u, v: F.pinv(u @ v, rtol=1e-9), [numbers(4, 2), numbers(2, 3, seed=1)])
 

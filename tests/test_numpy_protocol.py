@@ -349,10 +349,10 @@ CALLS = {
     "linalg.det": [((S,), {})],
     "linalg.slogdet": [((S,), {})],
     "linalg.solve": [((S, A), {}), ((S, W), {})],
-    "linalg.cholesky": [((P,), {}), ((P,), {"upper": True})],
+    "linalg.cholesky": [((np.tril(P),), {}), ((np.triu(P),), {"upper": True})],  # it reads one triangle
     "linalg.qr": [((S,), {}), ((A.T, "r"), {})],
     "linalg.eigh": [((H,), {})],
-    "linalg.eigvalsh": [((H,), {}), ((H, "U"), {})],
+    "linalg.eigvalsh": [((S,), {}), ((S, "U"), {})],
     "linalg.svd": [((A,), {"full_matrices": False}), ((A,), {"compute_uv": False})],
     "linalg.svdvals": [((A,), {})],
     "linalg.pinv": [((A,), {}), ((A, 1e-10), {})],

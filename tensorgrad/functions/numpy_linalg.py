@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorgrad.functions import complex_parts, elementwise, extremes, linalg, manipulation, reduction
+from tensorgrad.functions import (
+    complex_parts,
+    elementwise,
+    extremes,
+    linalg,
+    manipulation,
+    rearrangement,
+    reduction,
+)
 from tensorgrad.functions.numpy_functions import of_functions
 from tensorgrad.functions.numpy_support import (
     FUNCTIONS,
@@ -166,7 +174,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 @implements("linalg.cholesky")
 def _cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    return space(a).linalg.cholesky(floating(a), upper=upper)
+    return space(a).linalg.cholesky(_from_triangle(floating(a), "U" if upper else "L"), upper=upper)
 
 
 @implements("linalg.qr")
@@ -188,10 +196,12 @@ def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 
 def _from_triangle(a: Any, part: str) -> Any:
-    """The matrix as is for its lower triangle, which is what the standard reads; else the upper one's."""
+    """The Hermitian matrix whose triangle `a` has: NumPy reads no more of it, ours the Hermitian part."""
     if part.upper() not in ("L", "U"):
         raise ValueError(f"numpy.linalg: expected UPLO 'L' or 'U'; got {part!r}")
-    return a if part.upper() == "L" else complex_parts.conj(manipulation.matrix_transpose(a))
+    triu, tril = rearrangement.triu, rearrangement.tril
+    beside = tril(a, k=-1) if part.upper() == "L" else triu(a, k=1)
+    return beside + complex_parts.conj(manipulation.matrix_transpose(beside)) + tril(triu(a))
 
 
 @implements("linalg.svd")

@@ -84,6 +84,8 @@ class PInv(Op):
 
     def forward(self, x: Array) -> Array:
         rtol = self.rtol
+        if not self.backend.is_floating(x.dtype):
+            raise TypeError(f"pinv: expected a floating dtype; got {x.dtype}. Convert it with astype.")
         if rtol is None:
             rtol = max(x.shape[-2:]) * float(self.xp.finfo(x.dtype).eps)
         return self.xp.linalg.pinv(x, rtol=rtol)
@@ -222,6 +224,8 @@ def pinv(x: Any, *, rtol: Any = None) -> Variable:
     ------
     ValueError
         If `x` is no matrix.
+    TypeError
+        If its dtype is not floating.
 
     References
     ----------
