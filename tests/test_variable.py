@@ -120,7 +120,7 @@ def test_parameter_is_a_variable():
 
 def test_data_changed_in_place(var, backend):
     x = var([1.0, 2.0])
-    if not backend.writable:
+    if backend.name == "jax":  # its arrays never change
         with pytest.raises(TypeError):
             x.data[0] = 5.0
         return
