@@ -129,10 +129,8 @@ class NAdam(Adam):
     def _product(self, t: Any, xp: Any) -> Any:
         """``mu_1 ... mu_t``, where t is a number, or a 0-d array as in a step that is captured."""
         if not isinstance(t, int):
-            most = math.ceil(
-                math.log(1e-18) / math.log(max(float(self.beta1), 1e-3))
-            )  # 1 - it is 1 from there
-            counts = xp.arange(1, most + 1)
+            vanishes = math.log(1e-18) / math.log(max(float(self.beta1), 1e-3))  # from there 1 - it is 1
+            counts = xp.arange(1, math.ceil(vanishes) + 1)
             momenta = self._momentum(xp.astype(counts, t.dtype))
             return xp.prod(xp.where(counts <= t, momenta, xp.ones_like(momenta)))
         settings = self.beta1, self.momentum_decay
@@ -187,14 +185,15 @@ class RAdam(Adam):
 
         def rule(xp: Any, w: Array, g: Array, m: Array, v: Array) -> tuple[Array, ...]:
             m, v = self.means(m, v, g)
-            step = xp.sqrt(v)
-            step += eps
             if adapted is False:
-                step = xp.ones_like(step)
-            elif adapted is not True:
-                step = xp.where(adapted, step, xp.ones_like(step))
-            step = m / step
-            step *= rate
+                step = rate * m
+            else:
+                step = xp.sqrt(v)
+                step += eps
+                if adapted is not True:
+                    step = xp.where(adapted, step, xp.ones_like(step))
+                step = m / step
+                step *= rate
             w -= step
             return w, m, v
 
