@@ -23,7 +23,7 @@ from tensorgrad_backends.cuda_graphs import captured
 _THROUGH_FLOAT32 = (
     *("clip", "cumulative_prod", "cumulative_sum", "round", "sort", "std", "var"),
     *("argsort", "count_nonzero", "isin", "nonzero", "searchsorted"),
-    *("unique_all", "unique_counts", "unique_inverse", "unique_values"),
+    *("unique_all", "unique_counts", "unique_inverse", "unique_values", "vecdot"),
 )
 """Functions that CuPy has for other dtypes: they get float32."""
 
@@ -44,7 +44,7 @@ def namespace() -> ModuleType:
         vars(made).update(_with_bfloat16(source))
     made.matmul = captured("matmul", _matmul, out=True)  # type: ignore[attr-defined]
     for name in ("tensordot", "vecdot"):
-        setattr(made, name, captured(name, getattr(source, name), out=False))
+        setattr(made, name, captured(name, getattr(made, name), out=False))
     return made
 
 
